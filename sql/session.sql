@@ -1,0 +1,15 @@
+-- name: set_up_session
+-- Bound how long anything of ours can hold the database up, and read every time as UTC.
+SELECT
+    set_config('timezone', 'UTC', false),
+    set_config('statement_timeout', %(statement_timeout)s, false),
+    set_config('lock_timeout', %(lock_timeout)s, false),
+    set_config('idle_in_transaction_session_timeout', %(idle_timeout)s, false),
+    -- Every statement finds its rows by key. Plans made while a table was small must not outlive it.
+    set_config('enable_seqscan', 'off', false),
+    -- Compiling would cost a statement more than it takes.
+    set_config('jit', 'off', false);
+
+-- name: ping
+-- Answer, if the database does.
+SELECT 1;

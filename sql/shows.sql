@@ -1,0 +1,53 @@
+-- name: create_show
+-- Add a show with all its seats free; returns it.
+INSERT INTO shows (name, start_time, total_seats, seats_per_row, hold_seconds)
+VALUES (%(name)s, %(start_time)s, %(total_seats)s, %(seats_per_row)s, %(hold_seconds)s)
+RETURNING
+    id, name, start_time, total_seats, seats_per_row, hold_seconds,
+    version, pending_seats, confirmed_seats;
+
+-- name: read_shows
+-- The shows with these ids; unknown ids are left out.
+SELECT
+    id, name, start_time, total_seats, seats_per_row, hold_seconds,
+    version, pending_seats, confirmed_seats
+FROM shows
+WHERE id = ANY(%(ids)s::bigint[]);
+
+-- name: list_shows
+-- A page of shows by start time, after a place in that order; returns them in order.
+SELECT
+    id, name, start_time, total_seats, seats_per_row, hold_seconds,
+    version, pending_seats, confirmed_seats
+FROM shows
+WHERE (start_time, id) > (%(after_time)s::timestamptz, %(after_id)s::bigint)
+    AND start_time > %(starts_after)s::timestamptz
+    AND strpos(lower(name), lower(%(search)s::text)) > 0
+ORDER BY start_time, id
+LIMIT %(size)s;
+
+-- name: read_versions
+-- The version of each of these shows.
+SELECT id, version
+FROM shows
+WHERE id = ANY(%(ids)s::bigint[]);
+
+-- name: lock_free_shows
+-- Lock the shows that nobody else has locked, in id order; returns those.
+SELECT
+    id, name, start_time, total_seats, seats_per_row, hold_seconds,
+    version, pending_seats, confirmed_seats
+FROM shows
+WHERE id = ANY(%(ids)s::bigint[])
+ORDER BY id
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: lock_shows
+-- Lock the shows in id order, waiting for whoever has them; returns them.
+SELECT
+    id, name, start_time, total_seats, seats_per_row, hold_seconds,
+    version, pending_seats, confirmed_seats
+FROM shows
+WHERE id = ANY(%(ids)s::bigint[])
+ORDER BY id
+FOR NO KEY UPDATE;
