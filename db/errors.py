@@ -1,0 +1,32 @@
+"""What the database could not do, in words a client can act on."""
+
+from psycopg import InterfaceError, OperationalError
+from psycopg_pool import PoolTimeout
+
+
+class Unavailable(Exception):
+    """The database can't be had now; nothing was changed, or nobody knows (a broken commit)."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self, message: str = "The box office can't answer just now. Try again.") -> None:
+        super().__init__(message)
+
+
+class Interrupted(Unavailable):
+    """A connection or a transaction broke under way: another try may well succeed at once."""
+
+
+# Waits that have run out already, and a disk or a server that is full: another try would only
+# wait again.
+_HOPELESS_STATES = frozenset({"55P03", "57014", "53100", "53200", "53300", "25006"})
+
+
+def translate(error: Exception) -> Unavailable | None:
+    """Say what a psycopg error means to a caller; None for one that is a fault of ours."""
+    if isinstance(error, PoolTimeout):
+        return Unavailable()
+    if isinstance(error, OperationalError | InterfaceError):
+        hopeless = getattr(error, "sqlstate", None) in _HOPELESS_STATES
+        return Unavailable() if hopeless else Interrupted()
+    return None

@@ -1,0 +1,140 @@
+"""The connections: a bounded pool that gives up quickly and heals by itself."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection, Error
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from db.errors import Interrupted, translate
+from db.statements import statements
+
+SET_UP_SESSION = statements["set_up_session"]
+PING = statements["ping"]
+
+Row = Sequence[Any]
+Connection = AsyncConnection[tuple[Any, ...]]
+
+# The desk uses one connection, and one more for each show that somebody else has locked; the rest
+# serve reads, which take well under a millisecond each.
+POOL_SIZE = 10
+# A client is told within this time that there is no database, and can decide what to do.
+WAIT_FOR_CONNECTION = 2.0
+# After so long the pool stops backing off, and the next caller makes it try again at once: it is
+# back within a second of the database.
+RECONNECT_TIMEOUT = 1.0
+
+SESSION_LIMITS = {
+    # Our statements take milliseconds. One that takes seconds is lost, and holds locks.
+    "statement_timeout": "5s",
+    # A show that somebody has locked for this long is better refused than queued for.
+    "lock_timeout": "3s",
+    # A process that stopped in the middle of a transaction gives its locks back.
+    "idle_timeout": "10s",
+}
+
+_CONNECT = {
+    "autocommit": True,
+    "connect_timeout": 2,
+    "application_name": "boxoffice",
+    # A peer that vanished without a word is given up in seconds, not in hours.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+log = logging.getLogger("boxoffice.db")
+
+
+class Database:
+    """The way to PostgreSQL for one process."""
+
+    def __init__(self, url: str) -> None:
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            kwargs=_CONNECT,
+            min_size=2,
+            max_size=POOL_SIZE,
+            timeout=WAIT_FOR_CONNECTION,
+            reconnect_timeout=RECONNECT_TIMEOUT,
+            configure=_set_up_session,
+            open=False,
+        )
+        self._healing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Start connecting. A database that is down now is found when it is up."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._healing:
+            self._healing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._healing
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection. What psycopg raises inside is translated here, after the rollback.
+
+        Raises:
+            Unavailable: no connection within WAIT_FOR_CONNECTION, or a session limit ran out.
+            Interrupted: the connection or transaction broke; another try may succeed.
+        """
+        try:
+            async with self._pool.connection() as conn:
+                yield conn
+        except (Error, PoolTimeout) as error:
+            meaning = translate(error)
+            if meaning is None:
+                raise
+            log.warning("%s: %s", type(error).__name__, error)
+            self._heal(meaning)
+            raise meaning from error
+
+    async def fetch(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
+        """Run one reading statement, once more where its connection turns out to be dead.
+
+        Raises:
+            Unavailable: as `connection`.
+        """
+        # A cancelled caller (a closed WebSocket) must not cancel a wait inside the pool: before
+        # Python 3.12 that can lose a connection.
+        return await asyncio.shield(asyncio.ensure_future(self._fetch(statement, params)))
+
+    async def write(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
+        """Run one writing statement, a transaction by itself; never a second time.
+
+        Raises:
+            Unavailable: as `connection`; whether it was committed is then not known.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._fetch_once(statement, params)))
+
+    async def ping(self) -> None:
+        """Return if the database answers; raise Unavailable otherwise."""
+        await self.fetch(PING, {})
+
+    async def _fetch(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
+        try:
+            return await self._fetch_once(statement, params)
+        except Interrupted:
+            return await self._fetch_once(statement, params)
+
+    async def _fetch_once(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
+        async with self.connection() as conn:
+            cursor = await conn.execute(statement, params, binary=True)
+            return list(await cursor.fetchall())
+
+    def _heal(self, meaning: Exception) -> None:
+        """Replace all connections that died with this one, instead of a failure for each."""
+        if isinstance(meaning, Interrupted) and (self._healing is None or self._healing.done()):
+            self._healing = asyncio.ensure_future(self._pool.check())
+
+
+async def _set_up_session(conn: Connection) -> None:
+    await conn.execute(SET_UP_SESSION, SESSION_LIMITS)
