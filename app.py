@@ -1,0 +1,81 @@
+"""Composition: the parts of one server process, their life and their routes. `uvicorn app:app`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from db.desk import Desk
+from db.errors import Unavailable
+from db.pool import Database
+from db.seat_maps import SeatMaps
+from jobs.sweeper import sweeping
+from resolvers.api import schema
+from resolvers.office import Office
+from schema.transport import GraphQLApp
+from settings import Settings
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Open the office, and close it in the reverse order: first the sweep, last the connections."""
+    url = Settings().database_url
+    if url is None:
+        raise RuntimeError("Set DATABASE_URL, or start with `make run`, which brings a database.")
+    database = Database(url)
+    seat_maps = SeatMaps(database)
+    desk = Desk(database, on_commit=seat_maps.apply)
+    app.state.office = Office(database, desk, seat_maps)
+    await database.open()
+    watcher = asyncio.create_task(seat_maps.watch())
+    try:
+        async with sweeping(database, desk):
+            yield
+    finally:
+        await desk.close()
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
+        await database.close()
+
+
+class BoxOfficeApp(GraphQLApp):
+    """GraphQL with the office at hand."""
+
+    async def get_context(
+        self, request: Request | WebSocket, response: Response | WebSocket
+    ) -> dict[str, Any]:
+        return {"request": request, "response": response, "office": request.app.state.office}
+
+
+async def healthz(request: Request) -> Response:
+    """The process is up."""
+    return JSONResponse({"status": "ok"})
+
+
+async def readyz(request: Request) -> Response:
+    """The process can serve: the database answers."""
+    try:
+        await request.app.state.office.database.ping()
+    except Unavailable:
+        return JSONResponse({"status": "unavailable"}, status_code=503)
+    return JSONResponse({"status": "ok"})
+
+
+graphql = BoxOfficeApp(schema)
+
+app = Starlette(
+    routes=[
+        Route("/graphql", graphql),
+        WebSocketRoute("/graphql", graphql),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+    ],
+    lifespan=lifespan,
+)

@@ -1,0 +1,1 @@
+"""Work that nobody asks for: what runs by the clock."""

@@ -1,0 +1,32 @@
+"""The schema with everything that answers it, and its text: `python -m resolvers.api`."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from strawberry.schema.config import StrawberryConfig
+
+from resolvers.mutations import Mutation
+from resolvers.queries import Query
+from resolvers.subscriptions import Subscription
+from schema.errors import Schema
+from schema.scalars import DATE_TIME, Time
+
+SDL_FILE = Path(__file__).parent.parent / "schema" / "schema.graphql"
+
+schema = Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    config=StrawberryConfig(scalar_map={datetime: DATE_TIME, Time: DATE_TIME}),
+)
+
+
+def sdl() -> str:
+    """The schema as SDL, as it stands in schema/schema.graphql."""
+    return schema.as_str().rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    SDL_FILE.write_text(sdl(), "utf-8")
+    sys.stdout.write(f"wrote {SDL_FILE}\n")

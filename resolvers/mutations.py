@@ -1,0 +1,141 @@
+"""The mutations: who changes something. Every change of a show goes over the desk."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import uuid4
+
+import strawberry
+from strawberry import ID, UNSET, argument
+
+from booking.commands import Book, Cancel, Confirm
+from booking.inputs import Problem, check_booking, check_show
+from db.expiry import run_expiry
+from db.reads import create_show, read_show
+from resolvers.answers import (
+    book_answer,
+    booking_not_found,
+    cancel_answer,
+    confirm_answer,
+    invalid_input,
+    show_not_found,
+)
+from resolvers.office import Info, Office, office_of
+from resolvers.views import show_view
+from schema import ids
+from schema.inputs import BookSeatsInput, CreateShowInput
+from schema.results import (
+    BookSeatsResult,
+    CancelBookingResult,
+    ConfirmBookingResult,
+    CreateShowResult,
+)
+from schema.types import ExpiryRun
+
+DEFAULT_SEATS_PER_ROW = 10
+DEFAULT_HOLD_SECONDS = 120
+
+BookingId = Annotated[ID, argument(description="The booking's id.")]
+
+
+@strawberry.type(description="What can be done.")
+class Mutation:
+    @strawberry.mutation(description="Add a show; all its seats are free. For admins.")
+    async def create_show(
+        self, info: Info, input: Annotated[CreateShowInput, argument(description="The show.")]
+    ) -> CreateShowResult:
+        office = office_of(info)
+        per_row = _given(input.seats_per_row, DEFAULT_SEATS_PER_ROW)
+        hold = _given(input.hold_seconds, DEFAULT_HOLD_SECONDS)
+        problems = check_show(input.name, input.total_seats, per_row, hold)
+        start_time: object = input.start_time
+        if not isinstance(start_time, datetime):
+            wrong = "It must be an RFC 3339 time with an offset, such as 2030-01-31T19:30:00Z."
+            problems.append(Problem("startTime", wrong))
+        if problems or not isinstance(start_time, datetime):
+            return invalid_input(problems)
+        show = await create_show(
+            office.database, input.name, start_time, input.total_seats, per_row, hold
+        )
+        return show_view(show, office.seat_maps)
+
+    @strawberry.mutation(
+        description="Book seats, all or none. They are held PENDING for the show's `holdSeconds`, "
+        "or CONFIRMED at once with `confirm`."
+    )
+    async def book_seats(
+        self,
+        info: Info,
+        input: Annotated[BookSeatsInput, argument(description="The seats, and who they are for.")],
+    ) -> BookSeatsResult:
+        office = office_of(info)
+        show_key = ids.parse_show_id(input.show_id)
+        if problems := await _booking_problems(office, show_key, input):
+            return invalid_input(problems)
+        if show_key is None:
+            return show_not_found(input.show_id)
+        answer = await office.desk.submit(_book(show_key, input))
+        return book_answer(answer, input.show_id, office.seat_maps)
+
+    @strawberry.mutation(
+        description="Confirm a PENDING booking within its hold. Again: the same answer."
+    )
+    async def confirm_booking(self, info: Info, booking_id: BookingId) -> ConfirmBookingResult:
+        office = office_of(info)
+        key = ids.parse_booking_id(booking_id)
+        if key is None:
+            return booking_not_found(booking_id)
+        answer = await office.desk.submit(Confirm(*key))
+        return confirm_answer(answer, booking_id, office.seat_maps)
+
+    @strawberry.mutation(
+        description="Cancel a booking, PENDING or CONFIRMED, and free its seats. Cancelling what "
+        "has failed answers it as it is."
+    )
+    async def cancel_booking(self, info: Info, booking_id: BookingId) -> CancelBookingResult:
+        office = office_of(info)
+        key = ids.parse_booking_id(booking_id)
+        if key is None:
+            return booking_not_found(booking_id)
+        answer = await office.desk.submit(Cancel(*key))
+        return cancel_answer(answer, booking_id, office.seat_maps)
+
+    @strawberry.mutation(
+        description="Put all lapsed holds on record now, as the sweep does each second. For admins."
+    )
+    async def run_expiry(self, info: Info) -> ExpiryRun:
+        office = office_of(info)
+        ended = await run_expiry(office.database, office.desk)
+        return ExpiryRun(expired_bookings=ended.bookings, released_seats=ended.seats)
+
+
+async def _booking_problems(
+    office: Office, show_key: int | None, input: BookSeatsInput
+) -> list[Problem]:
+    """Every mistake of the input. Where there is one, the show is looked up to find them all."""
+    asked = (
+        _given(input.seat_numbers, None),
+        _given(input.seat_count, None),
+        _given(input.user_name, None),
+        _given(input.idempotency_key, None),
+    )
+    problems = check_booking(*asked)
+    if problems and show_key is not None and (show := await read_show(office.database, show_key)):
+        return check_booking(*asked, show.total_seats)
+    return problems
+
+
+def _book(show_key: int, input: BookSeatsInput) -> Book:
+    return Book(
+        show_id=show_key,
+        booking_id=uuid4(),
+        user_name=_given(input.user_name, ""),
+        seat_numbers=tuple(sorted(_given(input.seat_numbers, ()))),
+        seat_count=_given(input.seat_count, None),
+        confirm=bool(input.confirm),
+        idempotency_key=_given(input.idempotency_key, None),
+    )
+
+
+def _given(value: Any, otherwise: Any) -> Any:
+    """A field that may be left out or be null, or what stands for it then."""
+    return otherwise if value is None or value is UNSET else value

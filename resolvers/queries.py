@@ -1,0 +1,150 @@
+"""The queries: who only looks."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+from strawberry import ID, UNSET, argument
+
+import booking.model as model
+from booking.inputs import clean
+from db.reads import BookingPlace, ShowPlace, list_bookings, list_shows, read_bookings, read_show
+from resolvers.office import Info, Office, office_of
+from resolvers.paging import booking_page, page_size, show_page
+from resolvers.views import booking_view, show_view
+from schema import ids
+from schema.errors import BadRequest
+from schema.paging import BookingConnection, ShowConnection
+from schema.scalars import NotATime, Time
+from schema.types import Booking, BookingStatus, Node, Show
+
+First = Annotated[int | None, argument(description="How many at most: 1 to 100.")]
+After = Annotated[
+    str | None, argument(description="Begin behind the entry with this cursor, an `endCursor`.")
+]
+
+
+@strawberry.type(description="What can be looked up.")
+class Query:
+    @strawberry.field(description="Anything with an id, or null where there is none.")
+    async def node(
+        self, info: Info, id: Annotated[ID, argument(description="The id of a show or a booking.")]
+    ) -> Node | None:
+        office = office_of(info)
+        return await _show(office, id) or await _booking(office, id)
+
+    @strawberry.field(description="A show, or null where there is none with this id.")
+    async def show(
+        self, info: Info, id: Annotated[ID, argument(description="The show's id.")]
+    ) -> Show | None:
+        return await _show(office_of(info), id)
+
+    @strawberry.field(description="Shows by start time, page by page.")
+    async def shows(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = UNSET,
+        search: Annotated[
+            str | None, argument(description="Only shows with this in their name, in any case.")
+        ] = UNSET,
+        starts_after: Annotated[
+            Time | None, argument(description="Only shows that start later than this.")
+        ] = UNSET,
+    ) -> ShowConnection:
+        office, size = office_of(info), page_size(first)
+        shows = await list_shows(
+            office.database,
+            size + 1,
+            _show_place(after or None),
+            _text("search", search or ""),
+            _time("startsAfter", starts_after or None),
+        )
+        page = [
+            (ids.show_cursor(show.start_time, show.id), show_view(show, office.seat_maps))
+            for show in shows
+        ]
+        return show_page(page, size, after or None)
+
+    @strawberry.field(description="A booking, or null where there is none with this id.")
+    async def booking(
+        self, info: Info, id: Annotated[ID, argument(description="The booking's id.")]
+    ) -> Booking | None:
+        return await _booking(office_of(info), id)
+
+    @strawberry.field(description="Bookings, the newest first, page by page. For admins.")
+    async def bookings(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = UNSET,
+        status: Annotated[
+            BookingStatus | None, argument(description="Only those in this state now.")
+        ] = UNSET,
+        show_id: Annotated[ID | None, argument(description="Only those for this show.")] = UNSET,
+        user_name: Annotated[
+            str | None, argument(description="Only those for exactly this name.")
+        ] = UNSET,
+    ) -> BookingConnection:
+        office, size = office_of(info), page_size(first)
+        found = await list_bookings(
+            office.database,
+            size + 1,
+            _booking_place(after or None),
+            model.BookingStatus(status.value) if status else None,
+            _show_key(show_id) if show_id else None,
+            None if user_name in (None, UNSET) else _text("userName", user_name or ""),
+        )
+        page = [
+            (
+                ids.booking_cursor(booking.created_at, booking.show_id, booking.id),
+                booking_view(booking, show, office.seat_maps),
+            )
+            for booking, show in found
+        ]
+        return booking_page(page, size, after or None)
+
+
+async def _show(office: Office, id_: str) -> Show | None:
+    key = ids.parse_show_id(id_)
+    show = None if key is None else await read_show(office.database, key)
+    return show_view(show, office.seat_maps) if show else None
+
+
+async def _booking(office: Office, id_: str) -> Booking | None:
+    key = ids.parse_booking_id(id_)
+    found = [] if key is None else await read_bookings(office.database, [key])
+    return booking_view(*found[0], office.seat_maps) if found else None
+
+
+def _show_place(after: str | None) -> ShowPlace:
+    place = ids.parse_show_cursor(after) if after else ()
+    if place is None:
+        raise BadRequest("`after` is no cursor of this list.")
+    return ShowPlace(*place)
+
+
+def _booking_place(after: str | None) -> BookingPlace:
+    place = ids.parse_booking_cursor(after) if after else ()
+    if place is None:
+        raise BadRequest("`after` is no cursor of this list.")
+    return BookingPlace(*place)
+
+
+def _show_key(show_id: str) -> int:
+    key = ids.parse_show_id(show_id)
+    if key is None:
+        raise BadRequest("`showId` is not the id of a show.")
+    return key
+
+
+def _time(name: str, value: object) -> datetime | None:
+    if isinstance(value, NotATime):
+        raise BadRequest(f"`{name}` must be an RFC 3339 time with an offset, not {value!r:.50}.")
+    return value if isinstance(value, datetime) else None
+
+
+def _text(name: str, value: str) -> str:
+    if not clean(value):
+        raise BadRequest(f"`{name}` must not hold control characters.")
+    return value

@@ -1,0 +1,1 @@
+"""What clients see: types, results, errors, and how GraphQL travels."""

@@ -1,0 +1,82 @@
+"""Every setting, read from the environment and from .env in the project; each documented here."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent
+
+
+class Settings(BaseSettings):
+    """What can be set. A field is its environment variable's name in lower case; empty means unset.
+
+    Raises:
+        ValidationError: a value is unusable; `explain` puts it into words, without the value.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=PROJECT / ".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; 0.0.0.0 is every one."
+    )
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one."
+    )
+    database_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="PostgreSQL to use, postgresql://user:password@host:port/database. "
+        "Without it a PostgreSQL of our own runs on DATA_DIR.",
+    )
+    data_dir: Path = Field(
+        default=Path(".data"),
+        description="Where our own PostgreSQL keeps its data; relative paths start in the project.",
+    )
+    web_concurrency: int = Field(default=1, ge=1, le=256, description="Number of server processes.")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _resolve(cls, path: Path) -> Path:
+        return (PROJECT / path.expanduser()).resolve()
+
+    @field_validator("database_url")
+    @classmethod
+    def _refuse_malformed(cls, url: str | None) -> str | None:
+        if url is not None and not _is_database_url(url):
+            raise ValueError(
+                "must be postgresql://user:password@host:port/database, "
+                "with special characters in user and password percent-encoded (@ is %40, / is %2F)"
+            )
+        return url
+
+
+def explain(error: ValidationError) -> str:
+    """Say which settings are unusable and why, a line each, never quoting a value."""
+    return "\n".join(
+        f"{str(detail['loc'][0]).upper()}: {detail['msg'].removeprefix('Value error, ')}"
+        for detail in error.errors(include_input=False)
+    )
+
+
+def _is_database_url(url: str) -> bool:
+    """Tell whether libpq reads the URL as we do.
+
+    A password with a bare @, : or / would be cut in two, and its second half quoted in libpq's
+    error as a host or a port.
+    """
+    try:
+        parts = urlsplit(url)
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        ports = [urlsplit(f"//{host}").port for host in hosts]
+    except ValueError:
+        return False
+    secret_is_whole = parts.netloc.count("@") <= 1 and "@" not in parts.path and not parts.fragment
+    return parts.scheme in ("postgresql", "postgres") and secret_is_whole and 0 not in ports
