@@ -18,8 +18,8 @@ from db.seat_maps import SeatMaps
 from jobs.sweeper import sweeping
 from resolvers.api import schema
 from resolvers.office import Office
-from schema.transport import GraphQLApp
 from settings import Settings
+from transport.graphql_app import GraphQLApp
 
 
 @asynccontextmanager

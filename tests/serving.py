@@ -1,0 +1,81 @@
+"""Server processes under test, and the plainest of clients."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+PROJECT = Path(__file__).parent.parent
+START_PATIENCE = 20.0
+STOP_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server process and how to reach it."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    @property
+    def url(self) -> str:
+        """GraphQL over HTTP."""
+        return f"http://{self.address}/graphql"
+
+    @property
+    def socket_url(self) -> str:
+        """GraphQL over WebSocket."""
+        return f"ws://{self.address}/graphql"
+
+    def ask(self, document: str, **variables: Any) -> dict[str, Any]:
+        """Post an operation; returns the whole answer, `data` and `errors`."""
+        body = {"query": document, "variables": variables}
+        answer: dict[str, Any] = httpx.post(self.url, json=body, timeout=30).json()
+        return answer
+
+    def data(self, document: str, **variables: Any) -> Any:
+        """Post an operation that must succeed; returns its data."""
+        answer = self.ask(document, **variables)
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+
+@contextmanager
+def serve(database_url: str, **settings: str) -> Iterator[Served]:
+    """Run the server as `make run` does, on a database and any free port, until the block ends."""
+    process = subprocess.Popen(
+        [sys.executable, "serve.py"],
+        cwd=PROJECT,
+        env={**os.environ, "DATABASE_URL": database_url, "PORT": "0", **settings},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Served(_read_address(process), process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            assert process.stdout
+            process.stdout.close()
+
+
+def _read_address(process: subprocess.Popen[str]) -> str:
+    """Wait for the welcome, which says where it listens."""
+    assert process.stdout
+    for line in process.stdout:
+        if found := re.search(r"http://([^/\s]+)/graphql", line):
+            return found[1]
+    raise AssertionError(f"the server ended with {process.wait()} before it listened")

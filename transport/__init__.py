@@ -1,0 +1,1 @@
+"""How GraphQL travels: over HTTP, in event streams and through WebSockets."""

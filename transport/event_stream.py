@@ -1,0 +1,53 @@
+"""Subscriptions over HTTP: an event stream that ends cleanly, however it ends."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from transport.stalls import ClientStalledError, in_time
+
+# What a disconnect may still cost: a generator's `finally` that waits is not waited for longer.
+CLEANUP_TIMEOUT = 5.0
+
+
+class EventStream(StreamingResponse):
+    """Events as they come, a heartbeat where none does; its generator is closed however it ends.
+
+    One task drives the generator, cancelled once. Starlette's cancel scope would cancel each await
+    of a generator's `finally` anew, and Strawberry's leaves the generator to the collector.
+    """
+
+    def __init__(
+        self, events: AsyncGenerator[str, None], headers: Mapping[str, str], beat: str, every: float
+    ) -> None:
+        super().__init__(events, headers=headers)
+        self.events, self.beat, self.every = events, beat.encode(), every
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send = in_time(send)
+        streaming = asyncio.create_task(self.stream_response(send))
+        leaving = asyncio.create_task(self.listen_for_disconnect(receive))
+        beating = asyncio.create_task(self.keep_alive(send))
+        tasks = {streaming, leaving, beating}
+        try:
+            await asyncio.wait({streaming, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=CLEANUP_TIMEOUT)
+        if streaming.done() and not streaming.cancelled():
+            streaming.result()
+
+    async def stream_response(self, send: Send) -> None:
+        async with aclosing(self.events):
+            with suppress(ClientStalledError):
+                await super().stream_response(send)
+
+    async def keep_alive(self, send: Send) -> None:
+        with suppress(ClientStalledError):  # the events will find out too
+            while True:
+                await asyncio.sleep(self.every)
+                await send({"type": "http.response.body", "body": self.beat, "more_body": True})

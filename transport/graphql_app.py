@@ -1,0 +1,192 @@
+"""The ASGI application at /graphql: HTTP after the GraphQL-over-HTTP draft, and WebSockets."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http.ides import GraphQL_IDE
+from strawberry.schema import BaseSchema
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from schema.errors import STATUS, describe
+from transport.bodies import (
+    GRAPHQL,
+    MAX_BODY_BYTES,
+    BoundedRequest,
+    LastAnswer,
+    negotiate,
+    require_json,
+)
+from transport.event_stream import EventStream
+from transport.stalls import in_time
+from transport.web_socket import SocketAdapter, SocketHandler
+
+INIT_TIMEOUT = timedelta(seconds=10)
+
+
+class GraphQLApp(GraphQL[Any, None]):
+    """The ASGI application at /graphql, for HTTP and WebSocket alike."""
+
+    request_adapter_class = BoundedRequest
+    websocket_adapter_class = SocketAdapter
+    graphql_transport_ws_handler_class = SocketHandler
+
+    def __init__(
+        self,
+        schema: BaseSchema,
+        *,
+        graphql_ide: GraphQL_IDE | None = "graphiql",
+        allowed_origins: Sequence[str] = (),
+    ) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=graphql_ide,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+            connection_init_wait_timeout=INIT_TIMEOUT,
+            max_subscriptions_per_connection=None,  # the handler's own bound answers with a code
+            allowed_origins=allowed_origins,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self.serve_socket(scope, receive, send)
+        else:
+            response = await self.respond(Request(scope, receive))
+            await response(scope, receive, send)
+
+    async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stalled = False
+        try:
+            async with asyncio.timeout(None) as patience:
+
+                def hang_up() -> None:
+                    # The reading side waits for a message that will not come: end it too.
+                    nonlocal stalled
+                    stalled = True
+                    patience.reschedule(0)
+
+                await self.run(WebSocket(scope, receive, in_time(send, hang_up)))
+        except TimeoutError:
+            if not stalled:
+                raise
+
+    async def respond(self, request: Request) -> Response:
+        try:
+            return await self.run(request)
+        except HTTPException as refused:
+            return self.refuse_as_http(request, refused)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        except Exception as error:
+            code, message, extensions = describe(error)
+            return self.refuse(request, STATUS[code], message, {**extensions, "code": code})
+
+    def refuse_as_http(self, request: Request, refused: HTTPException) -> Response:
+        cause, status, headers = refused.__cause__, refused.status_code, {}
+        if isinstance(cause, InvalidOperationTypeError):
+            if cause.operation_type is OperationType.MUTATION:
+                status, headers = 405, {"allow": "POST"}
+        elif status == 405:
+            headers = {"allow": "GET, POST"}
+        return self.refuse(request, status, refused.reason, {"code": "BAD_REQUEST"}, headers)
+
+    def refuse(
+        self,
+        request: Request,
+        status: int,
+        message: str,
+        extensions: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        body = self.encode_json({"errors": [{"message": message, "extensions": extensions}]})
+        media_type = negotiate(request.headers.get("accept", ""))
+        kind = LastAnswer if status == 413 else Response
+        return kind(body, status, headers, f"{media_type}; charset=utf-8")
+
+    def decode_json(self, data: str | bytes) -> object:
+        if len(data) > MAX_BODY_BYTES:
+            raise json.JSONDecodeError("Too long", "", 0)
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> bytes:
+        return orjson.dumps(data)
+
+    def parse_json(self, data: str | bytes) -> dict[str, Any]:
+        """An object, or null: of the body, or of the variables in a URL."""
+        value = super().parse_json(data)
+        if not isinstance(value, dict | None):
+            raise HTTPException(400, "The JSON must be an object.")
+        return value or {}
+
+    def should_render_graphql_ide(self, request: Any) -> bool:
+        """Only a browser asks for HTML by name; Strawberry gives it to `*/*` too."""
+        asks = "text/html" in request.headers.get("accept", "")
+        return asks and super().should_render_graphql_ide(request)
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        if request.method == "POST":
+            require_json(request.content_type or "")
+        data = await super().parse_http_body(request)
+        assert isinstance(data, GraphQLRequestData), "parse_json lets no list through"
+        if not isinstance(data.operation_name, str | None):
+            raise HTTPException(400, "The `operationName` must be a string.")
+        data.operation_name = data.operation_name or None
+        return data
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        response = await super().get_sub_response(request)
+        response.media_type = negotiate(request.headers.get("accept", ""))
+        return response
+
+    async def process_result(
+        self, request: Request, result: ExecutionResult
+    ) -> GraphQLHTTPResponse:
+        """Where nothing was executed the specification wants no `data`, not even null."""
+        response = await super().process_result(request, result)
+        if result.data is None and all(error.path is None for error in result.errors or ()):
+            del response["data"]
+        return response
+
+    def create_response(self, response_data: Any, sub_response: Response) -> Response:
+        status = 200
+        if "data" not in response_data and sub_response.media_type == GRAPHQL:
+            status = STATUS[response_data["errors"][0]["extensions"]["code"]]
+        response = Response(
+            self.encode_json(response_data),
+            sub_response.status_code or status,
+            media_type=f"{sub_response.media_type}; charset=utf-8",
+            background=sub_response.background,
+        )
+        response.headers.raw.extend(sub_response.headers.raw)
+        return response
+
+    async def _create_streaming_response(
+        self, request: Request, result: Any, protocol: str, sub_response: Response
+    ) -> Response:
+        transport = self._get_stream_transport(protocol)
+        assert transport, "the protocol was found by its transport"
+
+        async def events() -> AsyncGenerator[str, None]:
+            async with aclosing(result):
+                async for value in result:
+                    response = await self.process_result(request, value)
+                    yield transport.encode_next(response, self.encode_json_string)
+            yield transport.encode_complete()
+
+        headers = {**sub_response.headers, **transport.headers}
+        beat = transport.heartbeat_message(self.encode_json_string)
+        return EventStream(events(), headers, beat, transport.heartbeat_interval)

@@ -1,0 +1,94 @@
+"""Subscriptions over WebSocket: graphql-transport-ws, with no message trusted."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from graphql import GraphQLError
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocketDisconnected as WebSocketClosed
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+)
+
+from schema.errors import RateLimited, log, reveal
+
+# A page watches a handful of shows; each operation may hold one unsent update in memory.
+MAX_OPERATIONS_PER_SOCKET = 50
+MAX_CLOSE_REASON_BYTES = 123  # RFC 6455, 5.5: a control frame has 125, two are the code
+
+
+class SocketAdapter(ASGIWebSocketAdapter):
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        try:
+            await self.ws.send_text(self.view.encode_json_string(message))
+        except (WebSocketDisconnect, WebSocketClosed) as gone:
+            raise WebSocketDisconnected from gone
+
+    async def close(self, code: int, reason: str) -> None:
+        """Also where it is closed already: two operations may both find cause."""
+        short = reason.encode()[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore")
+        if self.ws.application_state == WebSocketState.CONNECTED:
+            with suppress(WebSocketDisconnect):
+                await self.ws.close(code, short)
+
+
+def find_flaw(message: object) -> str | None:
+    """What is wrong with the shape of a graphql-transport-ws message. Strawberry trusts it."""
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return "A message must be an object with a type."
+    if message["type"] in ("subscribe", "complete") and not isinstance(message.get("id"), str):
+        return "The message's id must be a string."
+    return find_payload_flaw(message.get("payload")) if message["type"] == "subscribe" else None
+
+
+def find_payload_flaw(payload: object) -> str | None:
+    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+        return "The payload must be an object with a query."
+    if not isinstance(payload.get("operationName"), str | None):
+        return "The payload's operationName must be a string."
+    for name in ("variables", "extensions"):
+        if not isinstance(payload.get(name), dict | None):
+            return f"The payload's {name} must be an object."
+    return None
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
+    async def handle_message(self, message: Any) -> None:
+        if flaw := find_flaw(message):
+            await self.handle_invalid_message(flaw)
+        else:
+            await super().handle_message(message)
+
+    async def handle_subscribe(self, message: Any) -> None:
+        full = len(self.operations) >= MAX_OPERATIONS_PER_SOCKET
+        if self.connection_acknowledged and full and message["id"] not in self.operations:
+            await self.refuse(message["id"])
+        else:
+            await super().handle_subscribe(message)
+
+    async def refuse(self, operation_id: str) -> None:
+        limit = RateLimited(f"At most {MAX_OPERATIONS_PER_SOCKET} operations on one connection.")
+        error = GraphQLError(str(limit), original_error=limit)
+        reveal(error)
+        await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
+
+    async def _send_result_stream(self, operation: Any, result_source: Any) -> None:
+        try:
+            await super()._send_result_stream(operation, result_source)
+        except WebSocketDisconnected:
+            # It closes its generator now. Shutdown must not find it: cancelled a second time, the
+            # generator's `finally` would stop at its first await.
+            self.operations.pop(operation.id, None)
+            raise
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        if not isinstance(error, WebSocketDisconnected):
+            log.error("A WebSocket operation failed", exc_info=error)
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
+        """None: a syntax error is that operation's alone, and does not end its neighbours'."""
+        return None
