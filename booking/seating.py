@@ -84,14 +84,14 @@ class House:
         begins_row, ends_row = self.row_ends(run)
         middle = (self.seats_per_row - length) // 2 - run.start % self.seats_per_row
         nearest = min(max(middle, 0), left_over)
-        # Only two offsets can leave a single seat, so the best is never further off than two.
+        # Only one seat off a run's end leaves a single one, so the best is `nearest` or next to it.
         return min(
             Seating(
                 (offset == 1 and not begins_row) or (left_over - offset == 1 and not ends_row),
                 self.distance(piece := Run(run.start + offset, length)),
                 [piece],
             )
-            for offset in range(max(nearest - 2, 0), min(nearest + 2, left_over) + 1)
+            for offset in range(max(nearest - 1, 0), min(nearest + 1, left_over) + 1)
         )
 
 
@@ -99,12 +99,9 @@ def _side_by_side(house: House, count: int) -> Seating | None:
     """Return the best seating in one piece, None if no row has room."""
     best = None
     for run in house.free_runs(count) if count <= house.seats_per_row else ():
-        # No place is nearer than its row is, so from here on all are further away.
-        if (
-            best
-            and not best.leaves_single
-            and best.distance <= 2 * (run.start // house.seats_per_row)
-        ):
+        row = run.start // house.seats_per_row
+        # No place is nearer than its row is, so from here on none is better.
+        if best and not best.leaves_single and best.distance <= 2 * row:
             break
         seating = house.seat_in(run, count)
         best = min(best or seating, seating)

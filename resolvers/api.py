@@ -9,7 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from resolvers.mutations import Mutation
 from resolvers.queries import Query
 from resolvers.subscriptions import Subscription
-from schema.errors import Schema
+from schema.coded import Schema
 from schema.scalars import DATE_TIME, Time
 
 SDL_FILE = Path(__file__).parent.parent / "schema" / "schema.graphql"

@@ -76,6 +76,12 @@ def database_url(postgres: PostgresServer, template: str) -> Iterator[str]:
     yield from _fresh_database(postgres, template)
 
 
+@pytest.fixture
+def bare_database_url(postgres: PostgresServer) -> Iterator[str]:
+    """A database with nothing in it, not even the tables."""
+    yield from _fresh_database(postgres, "template1")
+
+
 @pytest.fixture(scope="module")
 def shared_database_url(postgres: PostgresServer, template: str) -> Iterator[str]:
     """A database for the tests of one module, each with shows of its own."""

@@ -103,6 +103,7 @@ def test_a_single_seat_is_left_where_every_place_leaves_one(drawing: str) -> Non
         # The nearest runs that suffice: of the longest ones only as many as it takes.
         "XoXXX XooXX X..XX",
         "X.XXX X..XX oooXX XXXXX XoooX",
+        "XooXX X..XX XoooX X...X",
     ],
 )
 def test_a_group_no_row_has_room_for_sits_in_the_fewest_pieces(drawing: str) -> None:
