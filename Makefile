@@ -1,0 +1,60 @@
+# Everything needs Python 3.11 or newer and make, and installs the rest into .venv by itself.
+#   make run      serve: PORT=8001 make run for another port, settings.py has every setting
+#   make test     run the tests
+#   make check    what CI runs: format, lint, types and tests
+#   make format   format, and mend what the linter can
+#   make clean    remove what was installed; the data in .data stays
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: run test check lint types format install install-dev clean
+
+run: install
+	@exec $(BIN)/python serve.py
+
+test: install-dev
+	$(BIN)/python -m pytest
+
+check: lint types test
+
+lint: install-dev
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+
+types: install-dev
+	$(BIN)/python -m mypy --strict
+
+format: install-dev
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+install:
+	$(call install,requirements.txt)
+
+install-dev:
+	$(call install,requirements-dev.txt)
+
+# A copy of the requirements in the venv says that they were installed, to the end. A venv without
+# one was interrupted, and one without pip was made by another Python: both are made anew.
+define install
+@cmp -s $(1) $(VENV)/$(1) && $(BIN)/python -c 'import pip' 2>/dev/null || { \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Boxoffice needs Python 3.11 or newer, and $(PYTHON) is" \
+			"$$($(PYTHON) --version 2>/dev/null || echo not there)." >&2; \
+		echo "Install one, or name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) lacks venv and ensurepip: install them (Debian, Ubuntu: python3-venv)," \
+			"or name another Python: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }; \
+	echo "Installing $(1) into $(VENV), which takes up to a minute ..." >&2; \
+	rm -f $(VENV)/$(1); \
+	ls $(VENV)/requirements*.txt >/dev/null 2>&1 && $(BIN)/python -c 'import pip' 2>/dev/null || \
+		$(PYTHON) -m venv --clear $(VENV) && \
+	$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-input --require-hashes \
+		--requirement $(1) && \
+	cp $(1) $(VENV)/$(1).part && mv $(VENV)/$(1).part $(VENV)/$(1); }
+endef

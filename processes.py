@@ -1,0 +1,103 @@
+"""The server processes: uvicorn with our settings, one or several, ending with their parent."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from datetime import timedelta
+
+from starlette.types import ASGIApp
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.server import Server
+from uvicorn.supervisors import Multiprocess
+
+# Requests and subscriptions get this long to end by themselves, then they are cancelled.
+GRACE = timedelta(seconds=5)
+# A worker that has not ended after grace and clean-up hangs, and is killed.
+LONGEST_STOP = GRACE + timedelta(seconds=10)
+PARENT_POLL = timedelta(milliseconds=250)
+# GraphQL requests are small; uvicorn would buffer 16 MiB for each connection.
+LARGEST_MESSAGE = 1 << 20
+
+
+def run(listener: socket.socket, workers: int) -> None:
+    """Serve `app:app` on a listening socket until a stop signal comes.
+
+    Raises:
+        SystemExit: the app could not be started, or a stop signal came.
+    """
+    if workers > 1:
+        _run_workers(listener, workers)
+        return
+    server = Server(_config("app:app", workers))
+    server.run([listener])
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
+
+
+def stop_with_parent() -> None:
+    """Send ourselves SIGTERM as soon as the process that started us is gone, however it went."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_POLL.total_seconds())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
+
+
+def worker_app() -> ASGIApp:
+    """Give a uvicorn worker the app, and see to it that the worker ends with its parent."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        threading.Thread(target=_stop_after, args=[supervisor], daemon=True).start()
+    from app import app
+
+    return app
+
+
+class _Workers(Multiprocess):
+    """uvicorn's supervisor, but not held up by a worker that hangs."""
+
+    def join_all(self) -> None:
+        deadline = time.monotonic() + LONGEST_STOP.total_seconds()
+        for worker in self.processes:
+            worker.process.join(max(0, deadline - time.monotonic()))
+            worker.process.kill()
+
+
+def _run_workers(listener: socket.socket, count: int) -> None:
+    on_hangup = signal.getsignal(signal.SIGHUP)
+    workers = _Workers(_config("processes:worker_app", count, factory=True), [listener])
+    # It has just taken every signal for itself, and would take this one for a call to restart.
+    signal.signal(signal.SIGHUP, on_hangup)
+    workers.run()
+    if any(worker.exitcode == STARTUP_FAILURE for worker in workers.processes):
+        sys.exit(STARTUP_FAILURE)
+
+
+def _stop_after(supervisor: multiprocessing.process.BaseProcess) -> None:
+    supervisor.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _config(app: str, workers: int, *, factory: bool = False) -> Config:
+    return Config(
+        app,
+        factory=factory,
+        workers=workers,
+        lifespan="on",
+        # Of uvicorn's protocols for WebSockets, this one waits for slow readers when it sends.
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_MESSAGE,
+        # Compressing every change once more for every subscriber costs more than it saves.
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=int(GRACE.total_seconds()),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )

@@ -1,0 +1,101 @@
+"""Run Boxoffice: from the settings to a server with its database, and back to nothing.
+
+    python serve.py        (or `make run`, which installs the libraries first)
+
+Ctrl-C, SIGTERM, SIGHUP and the death of the parent process stop the server, then its database. The
+exit status is 0 after that, 2 if a setting is unusable, 3 if the app fails, 1 for anything else.
+"""
+
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from types import FrameType
+from typing import NoReturn
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import ValidationError
+
+from db.binaries import PostgresError
+from db.data_directory import hold
+from db.migrations import MigrationError, migrate
+from db.server import PostgresServer
+from listener import ListenError, listen
+from processes import run, stop_with_parent
+from settings import Settings, explain
+from welcome import Place, place_of_server, place_of_url, welcome
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main() -> None:
+    """Serve until stopped; what keeps us from it goes to stderr in words, without a traceback."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        _fail(explain(error), status=2)
+    _exit_on_signals()
+    stop_with_parent()
+    try:
+        serve(settings)
+    except (PostgresError, MigrationError, ListenError) as error:
+        _fail(str(error), status=1)
+    except psycopg.Error as error:
+        _fail(_without_password(str(error), settings.database_url), status=1)
+
+
+def serve(settings: Settings) -> None:
+    """Open the port and the database, bring the database up to date, and answer until stopped."""
+    with ExitStack() as resources:
+        if settings.database_url is None:
+            resources.enter_context(hold(settings.data_dir))
+        # Before the database is started: a busy port then costs nothing.
+        listener = resources.enter_context(listen(settings.host, settings.port))
+        url, place = _open_database(settings, resources)
+        migrate(url)
+        # The app, in this process and in others, finds the database as its setting.
+        os.environ["DATABASE_URL"] = url
+        sys.stdout.write(welcome(listener, place))
+        sys.stdout.flush()
+        run(listener, settings.web_concurrency)
+
+
+def _open_database(settings: Settings, resources: ExitStack) -> tuple[str, Place]:
+    if settings.database_url is not None:
+        return settings.database_url, place_of_url(settings.database_url)
+    server = resources.enter_context(PostgresServer(settings.data_dir / "postgres"))
+    return server.url, place_of_server(server)
+
+
+def _exit_on_signals() -> None:
+    """Turn the first stop signal into SystemExit, so that everything open is closed in order."""
+
+    def leave(signum: int, frame: FrameType | None) -> None:
+        # The database is on its way out: a second Ctrl-C must not leave it behind.
+        for stop_signal in STOP_SIGNALS:
+            signal.signal(stop_signal, signal.SIG_IGN)
+        raise SystemExit(0)
+
+    def terminate(signum: int, frame: FrameType | None) -> None:
+        # Whoever handles SIGTERM at the moment: us, or uvicorn, which knows nothing of SIGHUP.
+        signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGINT, leave)
+    signal.signal(signal.SIGTERM, leave)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # As it is under nohup.
+        signal.signal(signal.SIGHUP, terminate)
+
+
+def _without_password(message: str, url: str | None) -> str:
+    password = conninfo_to_dict(url or "").get("password")
+    return message.replace(str(password), "***") if password else message
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    sys.stderr.write(f"boxoffice: {message}\n")
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

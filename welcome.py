@@ -1,0 +1,67 @@
+"""The screen that greets whoever starts the server: where it listens, where the data is, a try."""
+
+import json
+import socket
+from dataclasses import dataclass
+
+from psycopg.conninfo import conninfo_to_dict
+
+from db.binaries import server_version
+from db.server import PostgresServer
+
+TRY = (
+    'mutation { createShow(input: {name: "First night", startTime: "2030-01-01T20:00:00Z", '
+    "totalSeats: 100}) { ... on Show { id } } }"
+)
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the data is, in two lines for a person."""
+
+    location: str
+    engine: str
+
+
+def place_of_server(server: PostgresServer) -> Place:
+    """Describe our own PostgreSQL."""
+    assert server.bin_dir is not None
+    version = server_version(server.bin_dir)
+    return Place(f"{server.data_dir}", f"PostgreSQL {version} of our own, from {server.bin_dir}")
+
+
+def place_of_url(url: str) -> Place:
+    """Describe somebody else's PostgreSQL, without user or password."""
+    words = conninfo_to_dict(url)
+    host = words.get("host") or words.get("hostaddr") or "the default host"
+    port = f":{words['port']}" if words.get("port") else ""
+    return Place(f"{host}{port}, database {words.get('dbname') or 'default'}", "DATABASE_URL")
+
+
+def welcome(listener: socket.socket, place: Place) -> str:
+    """Return the screen: addresses, data, and a command that works when pasted."""
+    address = _address(listener)
+    body = json.dumps({"query": TRY})
+    return f"""
+  Boxoffice
+
+    GraphQL   {address}/graphql  (in a browser: the explorer)
+    Health    {address}/healthz  {address}/readyz
+    Data      {place.location}
+              {place.engine}
+
+  Try it:
+
+    curl {address}/graphql -H 'content-type: application/json' \\
+      -d '{body}'
+
+  Ctrl-C stops it; the data stays.
+
+"""
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = WILDCARDS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
