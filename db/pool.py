@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, Error
@@ -73,9 +73,7 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         if self._healing:
-            self._healing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._healing
+            await asyncio.wait({self._healing}, timeout=WAIT_FOR_CONNECTION)
         await self._pool.close()
 
     @asynccontextmanager
@@ -86,6 +84,8 @@ class Database:
             Unavailable: no connection within WAIT_FOR_CONNECTION, or a session limit ran out.
             Interrupted: the connection or transaction broke; another try may succeed.
         """
+        if self._healing:  # whoever comes next would only get another dead connection
+            await asyncio.wait({self._healing}, timeout=WAIT_FOR_CONNECTION)
         try:
             async with self._pool.connection() as conn:
                 yield conn
@@ -132,8 +132,12 @@ class Database:
 
     def _heal(self, meaning: Exception) -> None:
         """Replace all connections that died with this one, instead of a failure for each."""
-        if isinstance(meaning, Interrupted) and (self._healing is None or self._healing.done()):
+        if isinstance(meaning, Interrupted) and self._healing is None:
             self._healing = asyncio.ensure_future(self._pool.check())
+            self._healing.add_done_callback(self._healed)
+
+    def _healed(self, _: asyncio.Task[None]) -> None:
+        self._healing = None
 
 
 async def _set_up_session(conn: Connection) -> None:

@@ -8,13 +8,25 @@ WITH moment AS MATERIALIZED (
     SELECT asked.show_id, asked.id
     FROM unnest(%(show_ids)s::bigint[], %(ids)s::uuid[]) AS asked (show_id, id)
     UNION
-    SELECT bookings.show_id, bookings.id
+    -- Look-ups, not joins: the plan is made once, and a join planned while the tables were
+    -- small would read all of them when they have grown.
+    SELECT
+        asked.show_id,
+        (
+            SELECT bookings.id
+            FROM bookings
+            WHERE bookings.show_id = asked.show_id AND bookings.idempotency_key = asked.key
+        )
     FROM unnest(%(key_show_ids)s::bigint[], %(keys)s::text[]) AS asked (show_id, key)
-    JOIN bookings ON bookings.show_id = asked.show_id AND bookings.idempotency_key = asked.key
     UNION
-    SELECT taken_seats.show_id, taken_seats.booking_id
+    SELECT
+        asked.show_id,
+        (
+            SELECT taken_seats.booking_id
+            FROM taken_seats
+            WHERE taken_seats.show_id = asked.show_id AND taken_seats.number = asked.number
+        )
     FROM unnest(%(seat_show_ids)s::bigint[], %(numbers)s::integer[]) AS asked (show_id, number)
-    JOIN taken_seats USING (show_id, number)
     UNION
     SELECT bookings.show_id, bookings.id
     FROM bookings, moment
@@ -28,9 +40,16 @@ SELECT
     met.created_at, met.expires_at, met.confirmed_at, met.idempotency_key, met.fingerprint
 FROM moment
 LEFT JOIN (
-    SELECT bookings.*
+    SELECT booking.*
     FROM touched
-    JOIN bookings USING (show_id, id)
+    CROSS JOIN LATERAL (
+        SELECT
+            show_id, id, user_name, status, failure_reason, seat_numbers,
+            created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+        FROM bookings
+        WHERE bookings.show_id = touched.show_id AND bookings.id = touched.id
+        LIMIT 1 -- there is one; this keeps it a look-up
+    ) AS booking
 ) AS met ON true;
 
 -- name: save_batch
@@ -56,11 +75,21 @@ WITH created AS (
 ), moved AS (
     UPDATE bookings
     SET status = new.status, failure_reason = new.failure_reason, confirmed_at = new.confirmed_at
-    FROM unnest(
-        %(moved_show_ids)s::bigint[], %(moved_ids)s::uuid[], %(moved_statuses)s::text[],
-        %(moved_reasons)s::text[], %(moved_confirmed_at)s::timestamptz[]
-    ) AS new (show_id, id, status, failure_reason, confirmed_at)
-    WHERE bookings.show_id = new.show_id AND bookings.id = new.id
+    FROM (
+        SELECT
+            asked.*,
+            (
+                SELECT bookings.ctid
+                FROM bookings
+                WHERE bookings.show_id = asked.show_id AND bookings.id = asked.id
+            ) AS place -- a look-up again
+        FROM unnest(
+            %(moved_show_ids)s::bigint[], %(moved_ids)s::uuid[], %(moved_statuses)s::text[],
+            %(moved_reasons)s::text[], %(moved_confirmed_at)s::timestamptz[]
+        ) AS asked (show_id, id, status, failure_reason, confirmed_at)
+        OFFSET 0
+    ) AS new
+    WHERE bookings.ctid = new.place
 ), taken AS (
     INSERT INTO taken_seats (show_id, number, booking_id)
     SELECT show_id, number, booking_id
@@ -89,7 +118,8 @@ FROM unnest(
 -- Bookings whose hold has passed its deadline, the oldest deadline first.
 SELECT show_id, id
 FROM bookings
-WHERE status = 'PENDING' AND expires_at <= clock_timestamp()
+WHERE status = 'PENDING'
+    AND expires_at <= (SELECT clock_timestamp()) -- read once: so the index ends the search
 ORDER BY expires_at
 LIMIT %(size)s;
 

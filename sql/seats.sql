@@ -8,8 +8,15 @@ GROUP BY show_id;
 -- name: release_seats
 -- Free these seats.
 DELETE FROM taken_seats
-USING unnest(%(show_ids)s::bigint[], %(numbers)s::integer[]) AS freed (show_id, number)
-WHERE taken_seats.show_id = freed.show_id AND taken_seats.number = freed.number;
+WHERE ctid = ANY(ARRAY(
+    SELECT
+        (
+            SELECT taken_seats.ctid
+            FROM taken_seats
+            WHERE taken_seats.show_id = freed.show_id AND taken_seats.number = freed.number
+        )
+    FROM unnest(%(show_ids)s::bigint[], %(numbers)s::integer[]) AS freed (show_id, number)
+));
 
 -- name: read_map
 -- A show's version and taken seats at one moment: its size, the numbers, and whether each is
