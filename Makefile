@@ -1,23 +1,29 @@
 # Everything needs Python 3.11 or newer and make, and installs the rest into .venv by itself.
 #   make run      serve: PORT=8001 make run for another port, settings.py has every setting
 #   make test     run the tests
-#   make check    what CI runs: format, lint, types and tests
+#   make check    what CI runs: format, lint, types and tests, on both PostgreSQLs where there are two
 #   make format   format, and mend what the linter can
+#   make sdl      write schema/schema.graphql from the code
 #   make clean    remove what was installed; the data in .data stays
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check lint types format install install-dev clean
+.PHONY: run test test-wheel check lint types format sdl install install-dev clean
 
 run: install
 	@exec $(BIN)/python serve.py
 
 test: install-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: lint types test
+# The tests that need a database, once more: on the package's PostgreSQL where the first run had
+# another.
+test-wheel: test
+	@! command -v postgres >/dev/null || $(BIN)/python -m pytest --postgres=wheel $(PYTEST_ARGS)
+
+check: lint types test test-wheel
 
 lint: install-dev
 	$(BIN)/python -m ruff format --check .
@@ -29,6 +35,9 @@ types: install-dev
 format: install-dev
 	$(BIN)/python -m ruff format .
 	$(BIN)/python -m ruff check --fix .
+
+sdl: install
+	$(BIN)/python -m resolvers.api
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

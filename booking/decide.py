@@ -88,7 +88,7 @@ class _Sale:
         self.clock = clock
         self.before = {booking.id: booking for booking in state.bookings}
         self.bookings = dict(self.before)
-        self.keys = {b.idempotency_key: b.id for b in state.bookings if b.idempotency_key}
+        self.keys = {b.idempotency_key: b.id for b in self.before.values()}
         self.available = self.show.available_seats
         self.taken = bytearray(self.show.total_seats)
         self.released: dict[int, None] = {}
@@ -155,8 +155,8 @@ class _Sale:
     def _booked_before(self, command: Book) -> Booking | None:
         """The booking this command, or one with its key, has made already."""
         key = command.idempotency_key
-        known = self.keys.get(key, command.booking_id) if key else command.booking_id
-        return self.bookings.get(known)
+        known = None if key is None else self.keys.get(key)
+        return self.bookings.get(known or command.booking_id)
 
     def _answer_again(self, command: Book, booking: Booking) -> Outcome:
         if command.fingerprint != booking.fingerprint:
@@ -202,9 +202,9 @@ class _Sale:
         return Done(self.bookings[booking.id])
 
     def _expire(self, command: Expire) -> Expired:
-        ended = [self.bookings[id_] for id_ in command.booking_ids if id_ in self.expired]
-        self.expired.difference_update(command.booking_ids)  # counted once, by who came first
-        return Expired(len(ended), sum(len(booking.seat_numbers) for booking in ended))
+        ended = self.expired.intersection(command.booking_ids)
+        self.expired -= ended  # counted once, by who came first
+        return Expired(len(ended), sum(len(self.bookings[id_].seat_numbers) for id_ in ended))
 
     def _open(
         self,
@@ -228,8 +228,7 @@ class _Sale:
 
     def _record(self, booking: Booking) -> None:
         self.bookings[booking.id] = booking
-        if booking.idempotency_key:
-            self.keys[booking.idempotency_key] = booking.id
+        self.keys[booking.idempotency_key] = booking.id
 
     def _end(self, booking: Booking, reason: FailureReason) -> None:
         self._record(booking.failed(reason))

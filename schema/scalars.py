@@ -6,8 +6,12 @@ from typing import NewType
 
 import strawberry
 
-# datetime.fromisoformat takes much that RFC 3339 doesn't: weeks, days of the year, no offset.
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# datetime.fromisoformat takes much that RFC 3339 doesn't: weeks, days of the year, no offset, an
+# offset of 99 minutes, and (newer Pythons) the hour 24.
+_HOUR = r"([01]\d|2[0-3])"
+_RFC_3339 = re.compile(
+    rf"\d{{4}}-\d\d-\d\d[Tt ]{_HOUR}:\d\d:\d\d(\.\d+)?([Zz]|[+-]{_HOUR}:[0-5]\d)", re.ASCII
+)
 
 
 class NotATime(str):

@@ -27,8 +27,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--postgres",
         choices=["system", "wheel"],
         default=None,
-        help="the one on the PATH or the one from the wheel; by default what `make run` would take",
+        help="run only the tests that need a database, on the PostgreSQL on the PATH or on the "
+        "one from the wheel; without it all run, on the one that `make run` would take",
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --postgres, leave out what no database could change."""
+    if config.getoption("--postgres"):
+        items[:] = [item for item in items if "postgres" in getattr(item, "fixturenames", ())]
 
 
 def pytest_report_header(config: pytest.Config) -> str:
