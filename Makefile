@@ -13,7 +13,7 @@ BIN = $(VENV)/bin
 .PHONY: run test test-wheel check lint types format sdl install install-dev clean
 
 run: install
-	@exec $(BIN)/python serve.py
+	@exec $(BIN)/python -m server
 
 test: install-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

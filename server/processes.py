@@ -72,7 +72,7 @@ class _Workers(Multiprocess):
 
 def _run_workers(listener: socket.socket, count: int) -> None:
     on_hangup = signal.getsignal(signal.SIGHUP)
-    workers = _Workers(_config("processes:worker_app", count, factory=True), [listener])
+    workers = _Workers(_config("server.processes:worker_app", count, factory=True), [listener])
     # It has just taken every signal for itself, and would take this one for a call to restart.
     signal.signal(signal.SIGHUP, on_hangup)
     workers.run()

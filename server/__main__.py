@@ -1,6 +1,6 @@
 """Run Boxoffice: from the settings to a server with its database, and back to nothing.
 
-    python serve.py        (or `make run`, which installs the libraries first)
+    python -m server       (or `make run`, which installs the libraries first)
 
 Ctrl-C, SIGTERM, SIGHUP and the death of the parent process stop the server, then its database. The
 exit status is 0 after that, 2 if a setting is unusable, 3 if the app fails, 1 for anything else.
@@ -21,10 +21,10 @@ from db.binaries import PostgresError
 from db.data_directory import hold
 from db.migrations import MigrationError, migrate
 from db.server import PostgresServer
-from listener import ListenError, listen
-from processes import run, stop_with_parent
+from server.listener import ListenError, listen
+from server.processes import run, stop_with_parent
+from server.welcome import Place, place_of_server, place_of_url, welcome
 from settings import Settings, explain
-from welcome import Place, place_of_server, place_of_url, welcome
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

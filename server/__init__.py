@@ -1,0 +1,1 @@
+"""The one command: its socket, its processes, its database and its welcome."""
