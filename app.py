@@ -1,13 +1,16 @@
 """Composition: the parts of one server process, their life and their routes. `uvicorn app:app`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from types import FrameType
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -19,7 +22,28 @@ from jobs.sweeper import sweeping
 from resolvers.api import schema
 from resolvers.office import Office
 from settings import Settings
+from transport.event_stream import close_event_streams
 from transport.graphql_app import GraphQLApp
+
+
+def _on_stop_signals(act: Callable[[], None]) -> None:
+    """Call `act` when a stop signal comes, before uvicorn's own handler.
+
+    uvicorn tells the application only when the last connection has ended, and an event stream has
+    no end of its own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # some test client runs us: it gets no signals
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(number)
+
+        def stop(number: int, frame: FrameType | None, handler: Any = handler) -> None:
+            loop.call_soon_threadsafe(act)
+            if callable(handler):
+                handler(number, frame)
+
+        signal.signal(number, stop)
 
 
 @asynccontextmanager
@@ -33,6 +57,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     desk = Desk(database, on_commit=seat_maps.apply)
     app.state.office = Office(database, desk, seat_maps)
     await database.open()
+    _on_stop_signals(close_event_streams)
     watcher = asyncio.create_task(seat_maps.watch())
     try:
         async with sweeping(database, desk):
@@ -52,6 +77,11 @@ class BoxOfficeApp(GraphQLApp):
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> dict[str, Any]:
         return {"request": request, "response": response, "office": request.app.state.office}
+
+
+async def to_explorer(request: Request) -> Response:
+    """Whoever types the bare address in a browser wants to see something."""
+    return RedirectResponse("/graphql")
 
 
 async def healthz(request: Request) -> Response:
@@ -74,6 +104,7 @@ app = Starlette(
     routes=[
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", graphql),
+        Route("/", to_explorer),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ],

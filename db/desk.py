@@ -27,10 +27,15 @@ class Answer:
     show: Show | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Entry:
     command: Command
     answer: asyncio.Future[Answer]
+    again: bool = False  # it was tried before, and may have been committed
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 Queue = deque[_Entry]
@@ -120,31 +125,38 @@ class Desk:
 
     async def _settle(self, entries: Sequence[_Entry], wait: bool) -> list[_Entry]:
         """Answer these entries; returns those whose shows were locked by somebody else."""
-        commands = [entry.command for entry in entries]
         try:
-            decision = await self._transact(Batch(commands, wait))
+            return await self._attempt(entries, wait)
         except Exception as error:
-            await self._settle_apart(entries, error)
-            return []
-        return self._answer(entries, decision, wait)
+            return await self._settle_apart(entries, wait, error)
 
-    async def _settle_apart(self, entries: Sequence[_Entry], error: Exception) -> None:
+    async def _settle_apart(
+        self, entries: Sequence[_Entry], wait: bool, error: Exception
+    ) -> list[_Entry]:
         """Try again what failed together, each by itself, so that none spoils its neighbours.
 
-        The first try may have been committed just before its connection broke; `again` makes each
-        command find what it did. Where there is no database at all nobody is kept waiting for it.
+        Where there is no database at all, or no lock to be had, nobody is kept waiting once more.
         """
+        skipped: list[_Entry] = []
         for entry in entries:
-            if not isinstance(error, Unavailable) or isinstance(error, Interrupted):
-                try:
-                    decision = await self._transact(Batch([entry.command], wait=True, again=True))
-                except Exception as latest:
-                    error = latest
-                else:
-                    self._answer([entry], decision, waited=True)
-                    continue
-            if not entry.answer.done():
-                entry.answer.set_exception(error)
+            entry.again = True
+            if isinstance(error, Unavailable) and not isinstance(error, Interrupted):
+                entry.fail(error)
+                continue
+            try:
+                skipped += await self._attempt([entry], wait)
+            except Exception as latest:
+                error = latest
+                entry.fail(error)
+        return skipped
+
+    async def _attempt(self, entries: Sequence[_Entry], wait: bool) -> list[_Entry]:
+        commands = [entry.command for entry in entries]
+        # The first try may have been committed just before its connection broke; then each
+        # command is to find what it did.
+        again = any(entry.again for entry in entries)
+        decision = await self._transact(Batch(commands, wait, again))
+        return self._answer(entries, decision, wait)
 
     async def _transact(self, batch: Batch) -> Decision:
         """Run one batch. Here, and only here, a transaction begins and ends: two round trips."""

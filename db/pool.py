@@ -22,7 +22,7 @@ Connection = AsyncConnection[tuple[Any, ...]]
 # serve reads, which take well under a millisecond each.
 POOL_SIZE = 10
 # A client is told within this time that there is no database, and can decide what to do.
-WAIT_FOR_CONNECTION = 2.0
+WAIT_FOR_CONNECTION = 1.0
 # After so long the pool stops backing off, and the next caller makes it try again at once: it is
 # back within a second of the database.
 RECONNECT_TIMEOUT = 1.0
@@ -31,7 +31,7 @@ SESSION_LIMITS = {
     # Our statements take milliseconds. One that takes seconds is lost, and holds locks.
     "statement_timeout": "5s",
     # A show that somebody has locked for this long is better refused than queued for.
-    "lock_timeout": "3s",
+    "lock_timeout": "2s",
     # A process that stopped in the middle of a transaction gives its locks back.
     "idle_timeout": "10s",
 }

@@ -54,6 +54,7 @@ async def create_show(
         CREATE_SHOW,
         {
             "name": name,
+            "folded_name": name.casefold(),
             "start_time": start_time,
             "total_seats": total_seats,
             "seats_per_row": seats_per_row,
@@ -76,14 +77,17 @@ async def list_shows(
     search: str = "",
     starts_after: datetime | None = None,
 ) -> list[Show]:
-    """Return up to `size` shows by start time, after a place; `search` is any part of the name."""
+    """Return up to `size` shows by start time, after a place.
+
+    `search` is any part of the name, in any case.
+    """
     rows = await database.fetch(
         LIST_SHOWS,
         {
             "size": size,
             "after_time": after.start_time,
             "after_id": after.id,
-            "search": search,
+            "search": search.casefold(),
             "starts_after": starts_after or "-infinity",
         },
     )

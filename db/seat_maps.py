@@ -100,6 +100,8 @@ class SeatMaps:
                     await self._look()
                 except Unavailable:
                     log.info("no database to watch; looking again")
+                except Exception:
+                    log.exception("could not look for changes; looking again")
 
     async def _look(self) -> None:
         for show_id, version in await self._database.fetch(
@@ -145,18 +147,16 @@ class SeatMaps:
         if history is None or history.version < version:
             async with self._locks[show_id]:
                 history = await self._advance(show_id, version)
-        self._histories.move_to_end(show_id)
+        self._remember(history)
         return history
 
     async def _advance(self, show_id: int, version: int) -> History:
         history = self._histories.get(show_id)
-        if history is None:
-            history = await self._read_map(show_id)
-            self._remember(history)
-        elif version - history.version > MAX_CATCH_UP:
+        if history is None or version - history.version > MAX_CATCH_UP:
             fresh = await self._read_map(show_id)
-            # In the object that subscribers look at.
-            if history.version < fresh.version:  # the desk may have been here meanwhile
+            # Whoever follows the show looks at one and the same object.
+            history = self._histories.setdefault(show_id, fresh)
+            if history.version < fresh.version:
                 history.restart(fresh.version, fresh.letters)
         elif history.version < version:
             for row in await self._read_changes(show_id, history.version, version):
@@ -165,11 +165,12 @@ class SeatMaps:
         return history
 
     def _remember(self, history: History) -> None:
+        """Keep a map as the latest used; forget the oldest that nobody watches or waits for."""
         self._histories[history.show_id] = history
+        self._histories.move_to_end(history.show_id)
         for show_id in list(self._histories)[: max(0, len(self._histories) - MAX_MAPS)]:
-            if not self._watched[show_id]:
-                del self._histories[show_id]
-                self._locks.pop(show_id, None)
+            if not self._watched[show_id] and not self._locks[show_id].locked():
+                del self._histories[show_id], self._locks[show_id]
 
     async def _read_version(self, show_id: int) -> int:
         rows = await self._database.fetch(READ_VERSIONS, {"ids": [show_id]})

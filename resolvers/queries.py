@@ -1,7 +1,7 @@
 """The queries: who only looks."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 from strawberry import ID, UNSET, argument
@@ -17,6 +17,8 @@ from schema.errors import BadRequest
 from schema.paging import BookingConnection, ShowConnection
 from schema.scalars import NotATime, Time
 from schema.types import Booking, BookingStatus, Node, Show
+
+_T = TypeVar("_T")
 
 First = Annotated[int | None, argument(description="How many at most: 1 to 100.")]
 After = Annotated[
@@ -56,15 +58,15 @@ class Query:
         shows = await list_shows(
             office.database,
             size + 1,
-            _show_place(after or None),
-            _text("search", search or ""),
-            _time("startsAfter", starts_after or None),
+            _show_place(after),
+            _text("search", _given(search)) or "",
+            _time("startsAfter", _given(starts_after)),
         )
         page = [
             (ids.show_cursor(show.start_time, show.id), show_view(show, office.seat_maps))
             for show in shows
         ]
-        return show_page(page, size, after or None)
+        return show_page(page, size, _given(after))
 
     @strawberry.field(description="A booking, or null where there is none with this id.")
     async def booking(
@@ -90,10 +92,10 @@ class Query:
         found = await list_bookings(
             office.database,
             size + 1,
-            _booking_place(after or None),
+            _booking_place(after),
             model.BookingStatus(status.value) if status else None,
-            _show_key(show_id) if show_id else None,
-            None if user_name in (None, UNSET) else _text("userName", user_name or ""),
+            _show_key(_given(show_id)),
+            _text("userName", _given(user_name)),
         )
         page = [
             (
@@ -102,7 +104,7 @@ class Query:
             )
             for booking, show in found
         ]
-        return booking_page(page, size, after or None)
+        return booking_page(page, size, _given(after))
 
 
 async def _show(office: Office, id_: str) -> Show | None:
@@ -117,25 +119,34 @@ async def _booking(office: Office, id_: str) -> Booking | None:
     return booking_view(*found[0], office.seat_maps) if found else None
 
 
+def _given(argument: Any) -> Any:
+    """An argument that may be left out, or be null; empty text is neither."""
+    return None if argument is UNSET else argument
+
+
 def _show_place(after: str | None) -> ShowPlace:
-    place = ids.parse_show_cursor(after) if after else ()
-    if place is None:
-        raise BadRequest("`after` is no cursor of this list.")
-    return ShowPlace(*place)
+    if (cursor := _given(after)) is None:
+        return ShowPlace()
+    return ShowPlace(*_known(ids.parse_show_cursor(cursor), "`after` is no cursor of this list."))
 
 
 def _booking_place(after: str | None) -> BookingPlace:
-    place = ids.parse_booking_cursor(after) if after else ()
-    if place is None:
-        raise BadRequest("`after` is no cursor of this list.")
-    return BookingPlace(*place)
+    if (cursor := _given(after)) is None:
+        return BookingPlace()
+    place = ids.parse_booking_cursor(cursor)
+    return BookingPlace(*_known(place, "`after` is no cursor of this list."))
 
 
-def _show_key(show_id: str) -> int:
-    key = ids.parse_show_id(show_id)
-    if key is None:
-        raise BadRequest("`showId` is not the id of a show.")
-    return key
+def _show_key(show_id: str | None) -> int | None:
+    if show_id is None:
+        return None
+    return _known(ids.parse_show_id(show_id), "`showId` is not the id of a show.")
+
+
+def _known(parsed: _T | None, complaint: str) -> _T:
+    if parsed is None:
+        raise BadRequest(complaint)
+    return parsed
 
 
 def _time(name: str, value: object) -> datetime | None:
@@ -144,7 +155,7 @@ def _time(name: str, value: object) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def _text(name: str, value: str) -> str:
-    if not clean(value):
+def _text(name: str, value: str | None) -> str | None:
+    if value is not None and not clean(value):
         raise BadRequest(f"`{name}` must not hold control characters.")
     return value

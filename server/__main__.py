@@ -17,10 +17,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
-from db.binaries import PostgresError
-from db.data_directory import hold
+from db.embedded.binaries import PostgresError
+from db.embedded.data_directory import hold
+from db.embedded.server import PostgresServer
 from db.migrations import MigrationError, migrate
-from db.server import PostgresServer
 from server.listener import ListenError, listen
 from server.processes import run, stop_with_parent
 from server.welcome import Place, place_of_server, place_of_url, welcome

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from psycopg.conninfo import conninfo_to_dict
 
-from db.binaries import server_version
-from db.server import PostgresServer
+from db.embedded.binaries import server_version
+from db.embedded.server import PostgresServer
 
 TRY = (
     'mutation { createShow(input: {name: "First night", startTime: "2030-01-01T20:00:00Z", '

@@ -1,7 +1,7 @@
 -- name: create_show
 -- Add a show with all its seats free; returns it.
-INSERT INTO shows (name, start_time, total_seats, seats_per_row, hold_seconds)
-VALUES (%(name)s, %(start_time)s, %(total_seats)s, %(seats_per_row)s, %(hold_seconds)s)
+INSERT INTO shows (name, folded_name, start_time, total_seats, seats_per_row, hold_seconds)
+VALUES (%(name)s, %(folded_name)s, %(start_time)s, %(total_seats)s, %(seats_per_row)s, %(hold_seconds)s)
 RETURNING
     id, name, start_time, total_seats, seats_per_row, hold_seconds,
     version, pending_seats, confirmed_seats;
@@ -22,7 +22,7 @@ SELECT
 FROM shows
 WHERE (start_time, id) > (%(after_time)s::timestamptz, %(after_id)s::bigint)
     AND start_time > %(starts_after)s::timestamptz
-    AND strpos(lower(name), lower(%(search)s::text)) > 0
+    AND strpos(folded_name, %(search)s::text) > 0
 ORDER BY start_time, id
 LIMIT %(size)s;
 

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from db.binaries import find_binaries
+from db.embedded.binaries import find_binaries
+from db.embedded.server import PostgresServer
 from db.migrations import migrate
-from db.server import PostgresServer
 from tests.serving import Served, serve
 
 # Test data may be lost; nothing else differs from what `make run` starts.

@@ -195,6 +195,34 @@ def test_a_commit_whose_answer_was_lost_is_found_again(
     assert lost
 
 
+def test_a_broken_batch_does_not_wait_for_one_locked_show(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transact = Desk._transact
+    broken: list[Batch] = []
+
+    async def break_first(self: Desk, batch: Batch) -> Decision:
+        if not broken:
+            broken.append(batch)
+            raise Interrupted
+        return await transact(self, batch)
+
+    monkeypatch.setattr(Desk, "_transact", break_first)
+
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            stuck, free = await new_show(office), await new_show(office)
+            with locked(database_url, stuck) as stranger:
+                waiting = asyncio.create_task(office.desk.submit(book(stuck, 1)))
+                assert _winner(await office.desk.submit(book(free, 1)))
+                assert not waiting.done()
+                stranger.rollback()
+                assert _winner(await waiting)
+
+    asyncio.run(scenario())
+    assert len(broken[0].commands) == 2
+
+
 def test_a_connection_that_dies_under_way_is_replaced(database_url: str) -> None:
     async def scenario() -> None:
         async with opened(database_url) as office:

@@ -19,8 +19,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from db.postmaster import release
-from db.server import PostgresServer
+from db.embedded.postmaster import release
+from db.embedded.server import PostgresServer
 
 PROJECT = Path(__file__).resolve().parent.parent
 SITE_PACKAGES = Path(psycopg.__file__).parent.parent

@@ -10,9 +10,9 @@ from urllib.parse import unquote
 import psycopg
 import pytest
 
-from db.account import choose_account
-from db.binaries import PostgresError, data_version, find_binaries, major_version
-from db.server import PostgresServer
+from db.embedded.account import choose_account
+from db.embedded.binaries import PostgresError, data_version, find_binaries, major_version
+from db.embedded.server import PostgresServer
 
 FAST = {"fsync": "off", "synchronous_commit": "off"}
 

@@ -13,6 +13,18 @@ from transport.stalls import ClientStalledError, in_time
 CLEANUP_TIMEOUT = 5.0
 
 
+_open: "set[EventStream]" = set()
+
+
+def close_event_streams() -> None:
+    """End every stream of this process where it stands, so that its clients come again.
+
+    Without an event that says that it is complete, a client takes the end for a lost connection.
+    """
+    for stream in _open:
+        stream.closed.set()
+
+
 class EventStream(StreamingResponse):
     """Events as they come, a heartbeat where none does; its generator is closed however it ends.
 
@@ -25,23 +37,32 @@ class EventStream(StreamingResponse):
     ) -> None:
         super().__init__(events, headers=headers)
         self.events, self.beat, self.every = events, beat.encode(), every
+        self.closed = asyncio.Event()
+        self.started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         send = in_time(send)
         streaming = asyncio.create_task(self.stream_response(send))
         leaving = asyncio.create_task(self.listen_for_disconnect(receive))
+        closing = asyncio.create_task(self.closed.wait())
         beating = asyncio.create_task(self.keep_alive(send))
-        tasks = {streaming, leaving, beating}
+        tasks = {streaming, leaving, closing, beating}
+        _open.add(self)
         try:
-            await asyncio.wait({streaming, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({streaming, leaving, closing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            _open.discard(self)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=CLEANUP_TIMEOUT)
         if streaming.done() and not streaming.cancelled():
             streaming.result()
+        elif self.closed.is_set() and self.started:
+            with suppress(ClientStalledError):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def stream_response(self, send: Send) -> None:
+        self.started = True  # the first thing sent is the head; nothing is awaited before it
         async with aclosing(self.events):
             with suppress(ClientStalledError):
                 await super().stream_response(send)

@@ -5,6 +5,7 @@
 CREATE TABLE shows (
     id bigint GENERATED ALWAYS AS IDENTITY,
     name text NOT NULL,
+    folded_name text NOT NULL, -- for searching: case-folded by us, so that no locale decides
     start_time timestamptz NOT NULL,
     total_seats integer NOT NULL,
     seats_per_row integer NOT NULL,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from db.binaries import PostgresError
+from db.embedded.binaries import PostgresError
 
 # Lies in every directory that is ours, from before anything else does.
 LOCK_NAME = "boxoffice.lock"

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.binaries import PostgresError
+from db.embedded.binaries import PostgresError
 
 NOBODY = 65534
 

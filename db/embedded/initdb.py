@@ -5,8 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from db.account import Account, clean_environment
-from db.binaries import PostgresError
+from db.embedded.account import Account, clean_environment
+from db.embedded.binaries import PostgresError
 
 USER = "boxoffice"
 # Whoever reaches the socket may come in: it lies where only PostgreSQL's own user reaches it.

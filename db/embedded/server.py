@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from db.account import Account, choose_account, clean_environment
-from db.binaries import PostgresError, data_version, find_binaries
-from db.initdb import USER, initialise
-from db.postmaster import POLL, STOP_PATIENCE, is_ready, release
+from db.embedded.account import Account, choose_account, clean_environment
+from db.embedded.binaries import PostgresError, data_version, find_binaries
+from db.embedded.initdb import USER, initialise
+from db.embedded.postmaster import POLL, STOP_PATIENCE, is_ready, release
 
 PORT = "5432"  # Only a part of the socket's name.
 SOCKET_NAME = f".s.PGSQL.{PORT}"
@@ -26,8 +26,8 @@ class PostgresServer:
     """One server on one data directory, made at the first start.
 
     It listens on a Unix socket only, in a directory that only its own user (and root) can enter:
-    that is what guards it, so no password is needed. The caller makes sure (db.data_directory) that
-    no two of these share a directory. It lives in a session of its own: Ctrl-C in the terminal
+    that is what guards it, so no password is needed. The caller makes sure (data_directory.hold)
+    that no two of these share a directory. It lives in a session of its own: Ctrl-C in the terminal
     does not reach it, and it is up to `stop` that it goes last.
 
     Args:

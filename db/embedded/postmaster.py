@@ -11,7 +11,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from db.binaries import PostgresError
+from db.embedded.binaries import PostgresError
 
 # How long each way of stopping may take: SIGINT ends the sessions and writes everything to disk,
 # SIGQUIT stops at once and leaves the rest to crash recovery at the next start.
