@@ -40,6 +40,7 @@ sdl: install
 	$(BIN)/python -m resolvers.api
 
 clean:
+	@test ! -e $(VENV) -o -e $(VENV)/pyvenv.cfg || { echo "$(VENV) is no venv of ours" >&2; exit 1; }
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 install:

@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 
 from db.desk import Desk
 from db.errors import Unavailable
+from db.expiry import Expiry
 from db.pool import Database
 from db.seat_maps import SeatMaps
 from jobs.sweeper import sweeping
@@ -35,12 +36,16 @@ def _on_stop_signals(act: Callable[[], None]) -> None:
     if threading.current_thread() is not threading.main_thread():
         return  # some test client runs us: it gets no signals
     loop = asyncio.get_running_loop()
+    stopping = False
     for number in (signal.SIGINT, signal.SIGTERM):
         handler = signal.getsignal(number)
 
         def stop(number: int, frame: FrameType | None, handler: Any = handler) -> None:
-            loop.call_soon_threadsafe(act)
-            if callable(handler):
+            nonlocal stopping
+            # Once is enough: to uvicorn a second Ctrl-C means that nothing is to be finished.
+            if callable(handler) and not stopping:
+                stopping = True
+                loop.call_soon_threadsafe(act)
                 handler(number, frame)
 
         signal.signal(number, stop)
@@ -55,12 +60,13 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     database = Database(url)
     seat_maps = SeatMaps(database)
     desk = Desk(database, on_commit=seat_maps.apply)
-    app.state.office = Office(database, desk, seat_maps)
+    expiry = Expiry(database, desk)
+    app.state.office = Office(database, desk, seat_maps, expiry)
     await database.open()
     _on_stop_signals(close_event_streams)
     watcher = asyncio.create_task(seat_maps.watch())
     try:
-        async with sweeping(database, desk):
+        async with sweeping(expiry):
             yield
     finally:
         await desk.close()

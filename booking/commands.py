@@ -69,11 +69,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class SeatsUnavailable:
-    """All or none was asked for, and not all could be had."""
+    """All or none was asked for, and not all could be had.
+
+    With `again` that was decided before, for the same key; seats and count are those of now.
+    """
 
     booking: Booking
     unavailable: tuple[int, ...]
     available_seats: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

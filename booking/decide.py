@@ -40,10 +40,11 @@ class ShowState:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step of a show: the show after it, and what each changed seat became."""
+    """One step of a show: the show after it, what each changed seat became and what it had been."""
 
     show: Show
     seats: Mapping[int, SeatStatus]
+    previous: Mapping[int, SeatStatus]
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class _Sale:
         self.clock = clock
         self.before = {booking.id: booking for booking in state.bookings}
         self.bookings = dict(self.before)
-        self.keys = {b.idempotency_key: b.id for b in self.before.values()}
+        self.keys = {b.idempotency_key: b.id for b in self.before.values() if b.idempotency_key}
         self.available = self.show.available_seats
         self.taken = bytearray(self.show.total_seats)
         self.released: dict[int, None] = {}
@@ -129,7 +130,7 @@ class _Sale:
         decision.released += ((show.id, number) for number in self.released)
         decision.taken += ((show.id, number, owner) for number, owner in self.booked.items())
         if self.changed:
-            decision.changes.append(Change(show, self.changed))
+            decision.changes.append(Change(show, self.changed, self._previous()))
 
     def _book(self, command: Book) -> Outcome:
         again = self._booked_before(command)
@@ -162,7 +163,8 @@ class _Sale:
         if command.fingerprint != booking.fingerprint:
             return KeyReused(booking)
         if booking.failure_reason is FailureReason.SEATS_UNAVAILABLE:
-            return self._unavailable(booking)
+            # Tried again by ourselves it is the first answer, not a client's second question.
+            return replace(self._unavailable(booking), again=booking.id != command.booking_id)
         return Done(booking)
 
     def _find_seats(self, command: Book) -> tuple[int, ...] | None:
@@ -228,7 +230,8 @@ class _Sale:
 
     def _record(self, booking: Booking) -> None:
         self.bookings[booking.id] = booking
-        self.keys[booking.idempotency_key] = booking.id
+        if booking.idempotency_key is not None:
+            self.keys[booking.idempotency_key] = booking.id
 
     def _end(self, booking: Booking, reason: FailureReason) -> None:
         self._record(booking.failed(reason))
@@ -246,6 +249,16 @@ class _Sale:
 
     def _taken_of(self, numbers: Iterable[int]) -> tuple[int, ...]:
         return tuple(number for number in numbers if self.taken[number - 1])
+
+    def _previous(self) -> dict[int, SeatStatus]:
+        """What each changed seat was before the batch."""
+        held = {
+            number: SeatStatus(booking.status)
+            for booking in self.before.values()
+            if booking.active
+            for number in booking.seat_numbers
+        }
+        return {number: held.get(number, SeatStatus.AVAILABLE) for number in self.changed}
 
     def _counted(self) -> Show:
         """The show after the batch: the counters follow from what became of each booking."""

@@ -1,10 +1,12 @@
 """A show's seat map and the last steps that led to it."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
-AVAILABLE = ord("A")
+# Who is further behind is faster off with the whole map. A step of one seat takes half a kilobyte.
+MAX_STEPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class _Step:
 
 @dataclass(slots=True)
 class History:
-    """A map that advances step by step, and remembers as many steps as are cheaper than the map."""
+    """A map that advances step by step, and remembers the last steps."""
 
     show_id: int
     version: int
@@ -55,9 +57,9 @@ class History:
             self.letters[number - 1] = letter
         self.version = version
         self._steps.append(_Step(version, seats, before))
-        self._remembered += 1 + len(seats)
-        while self._remembered > len(self.letters) + 100:
-            self._remembered -= 1 + len(self._steps.popleft().seats)
+        self._remembered += len(seats)
+        while len(self._steps) > MAX_STEPS or self._remembered > len(self.letters) + MAX_STEPS:
+            self._remembered -= len(self._steps.popleft().seats)
         return True
 
     def restart(self, version: int, letters: bytearray) -> None:
@@ -74,23 +76,33 @@ class History:
         """The map at a version, or None where it is not remembered."""
         if not self.remembers(version):
             return None
-        letters = bytearray(self.letters)
-        for step in reversed(self._steps):
-            if step.version > version:
-                for number, letter in step.before.items():
-                    letters[number - 1] = letter
-        return SeatMap(self.show_id, version, bytes(letters))
+        return undo(self.show_id, version, self.letters, (s.before for s in self._after(version)))
 
     def since(self, version: int, upto: int) -> Update | None:
         """What became of the seats after `version` up to `upto`, or None where not remembered."""
         if not self.remembers(version):
             return None
-        steps = (step.seats for step in self._steps if version < step.version <= upto)
-        return Update(self.show_id, upto, False, fold(steps))
+        steps = [step.seats for step in self._after(version) if step.version <= upto]
+        return Update(self.show_id, upto, False, fold(reversed(steps)))
+
+    def _after(self, version: int) -> Iterator[_Step]:
+        """The steps behind a version, the latest first; looks at no more of them than it yields."""
+        return takewhile(lambda step: step.version > version, reversed(self._steps))
 
     def remembers(self, version: int) -> bool:
         """Whether the steps reach back to this version."""
         return self.version - len(self._steps) <= version <= self.version
+
+
+def undo(
+    show_id: int, version: int, letters: bytearray, steps: Iterable[Mapping[int, int]]
+) -> SeatMap:
+    """Go back from a later map: each step, the latest first, says what its seats had been."""
+    earlier = bytearray(letters)
+    for before in steps:
+        for number, letter in before.items():
+            earlier[number - 1] = letter
+    return SeatMap(show_id, version, bytes(earlier))
 
 
 def fold(steps: Iterable[Mapping[int, int]]) -> dict[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from booking.commands import Book, Cancel, Command, Confirm, Expire
 from booking.decide import Decision, ShowState, decide
-from booking.model import Booking
+from booking.model import Booking, SeatStatus
 from db.pool import Connection, Row
 from db.records import booking_from, show_from
 from db.statements import statements
@@ -119,7 +119,7 @@ _CREATED = (
 )
 _MOVED = "show_ids ids statuses reasons confirmed_at"
 _TAKEN = "show_ids numbers booking_ids"
-_CHANGED = "show_ids versions pending confirmed numbers statuses"
+_CHANGED = "show_ids versions pending confirmed numbers statuses previous"
 
 
 def _saved(decision: Decision) -> Mapping[str, Any]:
@@ -135,7 +135,7 @@ def _saved(decision: Decision) -> Mapping[str, Any]:
     changed = (
         (
             c.show.id, c.show.version, c.show.pending_seats, c.show.confirmed_seats,
-            _array(c.seats), "".join(status[0] for status in c.seats.values()),
+            _array(c.seats), _letters(c.seats), _letters(c.previous),
         )
         for c in decision.changes
     )  # fmt: skip
@@ -156,6 +156,10 @@ def _columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Mapping[str
     """Turn rows into an array for each column."""
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
     return dict(zip(names, columns, strict=True))
+
+
+def _letters(seats: Mapping[int, SeatStatus]) -> str:
+    return "".join(status[0] for status in seats.values())
 
 
 def _array(numbers: Iterable[int]) -> str:

@@ -6,15 +6,21 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from booking.commands import Command, Outcome
+from booking.commands import Book, Command, Expire, Outcome
 from booking.decide import Change, Decision
 from booking.model import Show
 from db.batch import Batch, run_batch
 from db.errors import Interrupted, Unavailable
-from db.pool import Database
+from db.pool import POOL_SIZE, Database
 
 # Past some 128 commands a transaction gains nothing more: the statements' cost a command is flat.
 MAX_BATCH = 128
+# Deciding and saving a seat takes some 10 us, and nobody else is served meanwhile.
+MAX_SEATS_IN_BATCH = 2_000
+# Finding the best seats takes up to 0.1 s in the largest of houses.
+SEATS_WORTH_OF_SEARCHING = 100
+# Lanes wait with a connection in hand; the rest of the pool is for everybody else.
+MAX_LANES_AT_ONCE = POOL_SIZE // 2
 # At a thousand bookings a second this is ten seconds' wait. Who would wait longer is told at once.
 MAX_WAITING = 10_000
 
@@ -55,6 +61,7 @@ class Desk:
         self._on_commit = on_commit
         self._queue: Queue = deque()
         self._lanes: dict[int, Queue] = {}
+        self._lane_places = asyncio.Semaphore(MAX_LANES_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._serving = False
         self._waiting = 0
@@ -72,7 +79,6 @@ class Desk:
             raise Unavailable("Too many are waiting at the box office. Try again in a moment.")
         entry = _Entry(command, asyncio.get_running_loop().create_future())
         self._waiting += 1
-        entry.answer.add_done_callback(self._leave)
         self._lanes.get(command.show_id, self._queue).append(entry)
         if not self._serving:
             self._serving = True
@@ -85,9 +91,6 @@ class Desk:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _leave(self, _: asyncio.Future[Answer]) -> None:
-        self._waiting -= 1
-
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -96,7 +99,7 @@ class Desk:
     async def _serve(self) -> None:
         try:
             while self._queue:
-                skipped = await self._settle(_take(self._queue), wait=False)
+                skipped = await self._settle(self._queue, wait=False)
                 self._open_lanes(skipped)
         finally:
             self._serving = False
@@ -118,30 +121,47 @@ class Desk:
         lane = self._lanes[show_id]
         try:
             while lane:
-                await self._settle(_take(lane), wait=True)
+                async with self._lane_places:
+                    await self._settle(lane, wait=True)
         finally:
             # No await since the lane was seen empty: nobody can have joined it.
             del self._lanes[show_id]
 
-    async def _settle(self, entries: Sequence[_Entry], wait: bool) -> list[_Entry]:
-        """Answer these entries; returns those whose shows were locked by somebody else."""
+    async def _settle(self, queue: Queue, wait: bool) -> list[_Entry]:
+        """Answer the next entries; returns those whose shows were locked by somebody else."""
+        entries = self._take(queue)
         try:
             return await self._attempt(entries, wait)
         except Exception as error:
+            if _is_hopeless(error):
+                # Whoever stands behind would only find the same out after as long a wait.
+                for entry in (*entries, *self._take(queue, everything=True)):
+                    entry.fail(error)
+                return []
             return await self._settle_apart(entries, wait, error)
+
+    def _take(self, queue: Queue, everything: bool = False) -> list[_Entry]:
+        """Take what one transaction carries, and at least one entry."""
+        taken: list[_Entry] = []
+        seats = 0
+        while queue and (everything or (len(taken) < MAX_BATCH and seats < MAX_SEATS_IN_BATCH)):
+            seats += _seats_worth(queue[0].command)
+            taken.append(queue.popleft())
+        self._waiting -= len(taken)
+        return taken
 
     async def _settle_apart(
         self, entries: Sequence[_Entry], wait: bool, error: Exception
     ) -> list[_Entry]:
-        """Try again what failed together, each by itself, so that none spoils its neighbours.
-
-        Where there is no database at all, or no lock to be had, nobody is kept waiting once more.
-        """
+        """Try again what failed together, each by itself, so that none spoils its neighbours."""
         skipped: list[_Entry] = []
         for entry in entries:
             entry.again = True
-            if isinstance(error, Unavailable) and not isinstance(error, Interrupted):
+            if _is_hopeless(error):
                 entry.fail(error)
+                continue
+            if entry.command.show_id in {before.command.show_id for before in skipped}:
+                skipped.append(entry)  # not before those of its show who came first
                 continue
             try:
                 skipped += await self._attempt([entry], wait)
@@ -179,5 +199,17 @@ class Desk:
         return skipped
 
 
-def _take(queue: Queue) -> list[_Entry]:
-    return [queue.popleft() for _ in range(min(len(queue), MAX_BATCH))]
+def _is_hopeless(error: Exception) -> bool:
+    """Whether there is no database, or no lock to be had: another try would only wait again."""
+    return isinstance(error, Unavailable) and not isinstance(error, Interrupted)
+
+
+def _seats_worth(command: Command) -> int:
+    match command:
+        case Book(seat_count=int(count)):
+            return SEATS_WORTH_OF_SEARCHING + count
+        case Book():
+            return len(command.seat_numbers)
+        case Expire():
+            return len(command.booking_ids)
+    return 1

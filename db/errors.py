@@ -17,16 +17,18 @@ class Interrupted(Unavailable):
     """A connection or a transaction broke under way: another try may well succeed at once."""
 
 
-# Waits that have run out already, and a disk or a server that is full: another try would only
-# wait again.
+# Waits that have run out already, a disk or a server that is full, a standby that can't write:
+# another try would only wait again.
 _HOPELESS_STATES = frozenset({"55P03", "57014", "53100", "53200", "53300", "25006"})
+# The server ended a transaction of ours that took too long.
+_ENDED_STATES = frozenset({"25P03", "25P02"})
 
 
 def translate(error: Exception) -> Unavailable | None:
     """Say what a psycopg error means to a caller; None for one that is a fault of ours."""
-    if isinstance(error, PoolTimeout):
+    state = getattr(error, "sqlstate", None)
+    if isinstance(error, PoolTimeout) or state in _HOPELESS_STATES:
         return Unavailable()
-    if isinstance(error, OperationalError | InterfaceError):
-        hopeless = getattr(error, "sqlstate", None) in _HOPELESS_STATES
-        return Unavailable() if hopeless else Interrupted()
+    if isinstance(error, OperationalError | InterfaceError) or state in _ENDED_STATES:
+        return Interrupted()
     return None

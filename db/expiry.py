@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from datetime import timedelta
 from uuid import UUID
 
 from booking.commands import Expire, Expired
@@ -14,31 +15,62 @@ from db.reads import list_due
 BATCH = 500
 
 
-async def run_expiry(database: Database, desk: Desk) -> Expired:
-    """Expire every booking that is due; returns what this run ended, in bookings and seats.
+class Expiry:
+    """Expires what is due, a show at a time: one that can't be locked holds up no other.
 
     Harmless twice, in one process or in several: each booking is ended once, by who locks its show
     first. Decisions don't wait for it (a hold ends at its deadline); maps and counters do.
-
-    Raises:
-        Unavailable: the database can't be had.
     """
-    total = Expired(0, 0)
-    while True:
-        due = await list_due(database, BATCH)
-        ended = await _expire(desk, due)
-        total = Expired(total.bookings + ended.bookings, total.seats + ended.seats)
-        # Nothing ended: others were faster, or a show can't be locked. The next sweep will see.
-        if len(due) < BATCH or not ended.bookings:
-            return total
 
+    def __init__(self, database: Database, desk: Desk) -> None:
+        self._database = database
+        self._desk = desk
+        self._under_way: set[int] = set()
 
-async def _expire(desk: Desk, due: list[tuple[int, UUID]]) -> Expired:
-    by_show: dict[int, list[UUID]] = defaultdict(list)
-    for show_id, booking_id in due:
-        by_show[show_id].append(booking_id)
-    answers = await asyncio.gather(
-        *(desk.submit(Expire(show_id, tuple(ids))) for show_id, ids in by_show.items())
-    )
-    ended = [answer.outcome for answer in answers if isinstance(answer.outcome, Expired)]
-    return Expired(sum(e.bookings for e in ended), sum(e.seats for e in ended))
+    async def run(self, patience: timedelta | None = None) -> Expired:
+        """Expire every booking that is due; returns what has ended by now, in bookings and seats.
+
+        Args:
+            patience: how long to wait for the shows of a step; those that take longer go on by
+                themselves, and the next run leaves them alone. None waits for all.
+
+        Raises:
+            Unavailable: the database can't be had, or no show that is due can be locked.
+        """
+        bookings = seats = 0
+        done_with: set[int] = set()
+        error: BaseException | None = None
+        while due := await self._list_due(done_with, patience):
+            tasks = {show_id: self._start(show_id, ids) for show_id, ids in due.items()}
+            timeout = None if patience is None else patience.total_seconds()
+            await asyncio.wait(tasks.values(), timeout=timeout)
+            for show_id, task in tasks.items():
+                error = (task.exception() if task.done() else None) or error
+                ended = task.result() if task.done() and not task.exception() else Expired(0, 0)
+                bookings, seats = bookings + ended.bookings, seats + ended.seats
+                # One that gave something up may have more; others were faster, or it is locked.
+                if not ended.bookings:
+                    done_with.add(show_id)
+        if error and not bookings:
+            raise error
+        return Expired(bookings, seats)
+
+    async def _list_due(
+        self, done_with: set[int], patience: timedelta | None
+    ) -> dict[int, list[UUID]]:
+        """What is due, by show, but for shows that are done with or in other hands."""
+        skip = done_with if patience is None else done_with | self._under_way
+        by_show: dict[int, list[UUID]] = defaultdict(list)
+        for show_id, booking_id in await list_due(self._database, BATCH, sorted(skip)):
+            by_show[show_id].append(booking_id)
+        return by_show
+
+    def _start(self, show_id: int, ids: list[UUID]) -> asyncio.Task[Expired]:
+        task = asyncio.ensure_future(self._expire(show_id, ids))
+        self._under_way.add(show_id)
+        task.add_done_callback(lambda _: self._under_way.discard(show_id))
+        return task
+
+    async def _expire(self, show_id: int, ids: list[UUID]) -> Expired:
+        answer = await self._desk.submit(Expire(show_id, tuple(ids)))
+        return answer.outcome if isinstance(answer.outcome, Expired) else Expired(0, 0)

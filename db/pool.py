@@ -97,15 +97,20 @@ class Database:
             self._heal(meaning)
             raise meaning from error
 
-    async def fetch(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
+    async def fetch(
+        self, statement: LiteralString, params: Mapping[str, Any], prepare: bool | None = None
+    ) -> list[Row]:
         """Run one reading statement, once more where its connection turns out to be dead.
+
+        Without `prepare` psycopg prepares what it has seen a few times; with False it never does,
+        and PostgreSQL plans for just these parameters.
 
         Raises:
             Unavailable: as `connection`.
         """
         # A cancelled caller (a closed WebSocket) must not cancel a wait inside the pool: before
         # Python 3.12 that can lose a connection.
-        return await asyncio.shield(asyncio.ensure_future(self._fetch(statement, params)))
+        return await asyncio.shield(asyncio.ensure_future(self._fetch(statement, params, prepare)))
 
     async def write(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
         """Run one writing statement, a transaction by itself; never a second time.
@@ -113,21 +118,25 @@ class Database:
         Raises:
             Unavailable: as `connection`; whether it was committed is then not known.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._fetch_once(statement, params)))
+        return await asyncio.shield(asyncio.ensure_future(self._run(statement, params)))
 
     async def ping(self) -> None:
         """Return if the database answers; raise Unavailable otherwise."""
         await self.fetch(PING, {})
 
-    async def _fetch(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
+    async def _fetch(
+        self, statement: LiteralString, params: Mapping[str, Any], prepare: bool | None
+    ) -> list[Row]:
         try:
-            return await self._fetch_once(statement, params)
+            return await self._run(statement, params, prepare)
         except Interrupted:
-            return await self._fetch_once(statement, params)
+            return await self._run(statement, params, prepare)
 
-    async def _fetch_once(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
+    async def _run(
+        self, statement: LiteralString, params: Mapping[str, Any], prepare: bool | None = None
+    ) -> list[Row]:
         async with self.connection() as conn:
-            cursor = await conn.execute(statement, params, binary=True)
+            cursor = await conn.execute(statement, params, prepare=prepare, binary=True)
             return list(await cursor.fetchall())
 
     def _heal(self, meaning: Exception) -> None:
@@ -136,8 +145,10 @@ class Database:
             self._healing = asyncio.ensure_future(self._pool.check())
             self._healing.add_done_callback(self._healed)
 
-    def _healed(self, _: asyncio.Task[None]) -> None:
+    def _healed(self, healing: asyncio.Task[None]) -> None:
         self._healing = None
+        if not healing.cancelled() and (error := healing.exception()):
+            log.warning("could not check the connections: %s", error)
 
 
 async def _set_up_session(conn: Connection) -> None:

@@ -122,13 +122,17 @@ async def list_bookings(
             "show_id": show_id,
             "user_name": user_name,
         },
+        prepare=False,  # one plan for all filters would be good for none
     )
     return [_booked_at(row) for row in rows]
 
 
-async def list_due(database: Database, size: int) -> list[tuple[int, UUID]]:
+async def list_due(
+    database: Database, size: int, except_show_ids: Sequence[int] = ()
+) -> list[tuple[int, UUID]]:
     """Return up to `size` bookings (show id, id) whose holds have lapsed, the longest due first."""
-    return [(row[0], row[1]) for row in await database.fetch(LIST_DUE, {"size": size})]
+    asked = {"size": size, "except_show_ids": list(except_show_ids)}
+    return [(row[0], row[1]) for row in await database.fetch(LIST_DUE, asked)]
 
 
 def _booked_at(row: Row) -> BookedAt:

@@ -8,22 +8,19 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from booking.decide import Change
-from booking.history import AVAILABLE, History, SeatMap, Update, fold
+from booking.history import MAX_STEPS, History, SeatMap, Update, fold, undo
 from db.errors import Unavailable
 from db.pool import Database, Row
 from db.statements import statements
 
 READ_MAP = statements["read_map"]
-READ_LOG = statements["read_log"]
 READ_CHANGES = statements["read_changes"]
 READ_VERSIONS = statements["read_versions"]
 
 # Changes made by this process are seen at once, others' within this time.
 WATCH_INTERVAL = 0.1
-# A map of 100,000 seats takes 0.1 MB and about as much for its steps: 200 MB at the very most.
+# A map takes a byte a seat, and up to about 0.5 MB for its last steps.
 MAX_MAPS = 1_000
-# Who is further behind is faster off with the whole map.
-MAX_CATCH_UP = 1_000
 # A subscriber this far behind can't keep up: it gets everything since in one update.
 FOLD_BEHIND = 32
 
@@ -123,12 +120,13 @@ class SeatMaps:
             yield
         finally:
             self._watched[show_id] -= 1
-            self._watched += Counter()  # forget the zeros
+            if not self._watched[show_id]:
+                del self._watched[show_id]
 
     async def _first(self, history: History, since: int | None) -> Update:
         """What a new subscriber gets: the changes since its version where that can be told."""
         upto = history.version
-        if since is None or not 0 <= since <= upto or upto - since > MAX_CATCH_UP:
+        if since is None or not 0 <= since <= upto or upto - since > MAX_STEPS:
             return history.snapshot()
         known = history.since(since, upto)
         if known:
@@ -152,7 +150,7 @@ class SeatMaps:
 
     async def _advance(self, show_id: int, version: int) -> History:
         history = self._histories.get(show_id)
-        if history is None or version - history.version > MAX_CATCH_UP:
+        if history is None or version - history.version > MAX_STEPS:
             fresh = await self._read_map(show_id)
             # Whoever follows the show looks at one and the same object.
             history = self._histories.setdefault(show_id, fresh)
@@ -168,9 +166,11 @@ class SeatMaps:
         """Keep a map as the latest used; forget the oldest that nobody watches or waits for."""
         self._histories[history.show_id] = history
         self._histories.move_to_end(history.show_id)
-        for show_id in list(self._histories)[: max(0, len(self._histories) - MAX_MAPS)]:
+        excess = len(self._histories) - MAX_MAPS
+        for show_id in list(self._histories)[:excess] if excess > 0 else ():
             if not self._watched[show_id] and not self._locks[show_id].locked():
                 del self._histories[show_id], self._locks[show_id]
+                self._news.pop(show_id, None)
 
     async def _read_version(self, show_id: int) -> int:
         rows = await self._database.fetch(READ_VERSIONS, {"ids": [show_id]})
@@ -192,12 +192,10 @@ class SeatMaps:
         return History(show_id, version, letters)
 
     async def _read_old(self, history: History, version: int) -> SeatMap:
-        """The map of a version that is past and forgotten, put together from the log."""
-        rows = await self._database.fetch(READ_LOG, {"id": history.show_id, "version": version})
-        letters = bytearray([AVAILABLE]) * len(history.letters)
-        for number, letter in rows:
-            letters[number - 1] = ord(letter)
-        return SeatMap(history.show_id, version, bytes(letters))
+        """The map of a version whose steps aren't remembered: undo what the log says came later."""
+        letters, upto = bytearray(history.letters), history.version
+        rows = await self._read_changes(history.show_id, version, upto)
+        return undo(history.show_id, version, letters, map(_previous, reversed(rows)))
 
     async def _read_changes(self, show_id: int, after: int, upto: int) -> list[Row]:
         return await self._database.fetch(
@@ -206,5 +204,8 @@ class SeatMaps:
 
 
 def _letters(row: Row) -> Mapping[int, int]:
-    _, numbers, statuses = row
-    return dict(zip(numbers, statuses.encode(), strict=True))
+    return dict(zip(row[1], row[2].encode(), strict=True))
+
+
+def _previous(row: Row) -> Mapping[int, int]:
+    return dict(zip(row[1], row[3].encode(), strict=True))

@@ -3,67 +3,64 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from db.desk import Desk
 from db.errors import Unavailable
-from db.expiry import run_expiry
-from db.pool import Database
+from db.expiry import Expiry
 
 # Seats are on the map again within two seconds of the deadline (the contract): one second to the
 # sweep, the other for the sweep.
-SWEEP_INTERVAL = 1
+SWEEP_INTERVAL = timedelta(seconds=1)
+# A show that takes longer than this is locked, and is left to end by itself.
+PATIENCE = timedelta(seconds=0.5)
 
 log = logging.getLogger("boxoffice.jobs")
-# It warns whenever a sweep takes longer than a second, which is no harm: the next one sees.
-logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 @asynccontextmanager
-async def sweeping(database: Database, desk: Desk) -> AsyncIterator[None]:
+async def sweeping(expiry: Expiry) -> AsyncIterator[None]:
     """Sweep every second while the block lasts; ends only when a sweep under way has ended."""
-    sweeper = _Sweeper(database, desk)
+    sweeper = _Sweeper(expiry)
     scheduler = AsyncIOScheduler()
-    # A sweep that is late or still running makes the ones behind it needless, never wrong.
-    scheduler.add_job(
-        sweeper.sweep,
-        "interval",
-        seconds=SWEEP_INTERVAL,
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
+    # One job without an end, not one each second: the scheduler goes by the wall clock, and a clock
+    # that is set back must not stop the sweep.
+    scheduler.add_job(sweeper.run, misfire_grace_time=None, coalesce=True, max_instances=1)
     scheduler.start()
     try:
         yield
     finally:
+        # APScheduler would cancel the job, and a wait inside the pool must not be cancelled.
+        await sweeper.stop()
         scheduler.shutdown(wait=False)
-        # APScheduler doesn't wait for coroutines, and the pool closes behind us.
-        await sweeper.finish()
 
 
 class _Sweeper:
-    def __init__(self, database: Database, desk: Desk) -> None:
-        self._database = database
-        self._desk = desk
-        self._work: asyncio.Task[None] | None = None
+    def __init__(self, expiry: Expiry) -> None:
+        self._expiry = expiry
+        self._stopping = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._ended.set()
 
-    async def sweep(self) -> None:
-        # A task of its own: shutting the scheduler down cancels the job, and a cancelled wait
-        # inside the pool can lose a connection.
-        if self._work is None or self._work.done():
-            self._work = asyncio.ensure_future(self._sweep())
-        await asyncio.shield(self._work)
+    async def run(self) -> None:
+        """Sweep each second by the monotonic clock until stopped."""
+        self._ended.clear()
+        while not self._stopping.is_set():
+            await self._sweep()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), SWEEP_INTERVAL.total_seconds())
+        self._ended.set()
 
-    async def finish(self) -> None:
-        if self._work:
-            await asyncio.wait({self._work})
+    async def stop(self) -> None:
+        """Let the sweep under way end, and sweep no more."""
+        self._stopping.set()
+        await self._ended.wait()
 
     async def _sweep(self) -> None:
         try:
-            ended = await run_expiry(self._database, self._desk)
+            ended = await self._expiry.run(PATIENCE)
         except Unavailable as error:
             log.warning("no sweep: %s", error)
         except Exception:

@@ -12,6 +12,8 @@ from db.seat_maps import SeatMaps
 from resolvers.views import booking_view
 from schema import results
 
+REFUSED_BEFORE = "This was refused before, with this key. To try again, send a new key."
+
 
 def invalid_input(problems: Sequence[Problem]) -> results.InvalidInput:
     """All the mistakes of an input."""
@@ -36,9 +38,9 @@ def book_answer(answer: Answer, show_id: ID, seat_maps: SeatMaps) -> results.Boo
     match answer.outcome:
         case outcomes.Done(booking) if show:
             return booking_view(booking, show, seat_maps)
-        case outcomes.SeatsUnavailable(booking, unavailable, available) if show:
+        case outcomes.SeatsUnavailable(booking, unavailable, available, again) if show:
             return results.SeatsUnavailable(
-                message=_refusal(booking, unavailable, available),
+                message=REFUSED_BEFORE if again else _refusal(booking, unavailable, available),
                 unavailable=list(unavailable),
                 available_seats=available,
                 booking=booking_view(booking, show, seat_maps),

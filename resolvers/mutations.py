@@ -9,7 +9,6 @@ from strawberry import ID, UNSET, argument
 
 from booking.commands import Book, Cancel, Confirm
 from booking.inputs import Problem, check_booking, check_show
-from db.expiry import run_expiry
 from db.reads import create_show, read_show
 from resolvers.answers import (
     book_answer,
@@ -104,7 +103,7 @@ class Mutation:
     )
     async def run_expiry(self, info: Info) -> ExpiryRun:
         office = office_of(info)
-        ended = await run_expiry(office.database, office.desk)
+        ended = await office.expiry.run()
         return ExpiryRun(expired_bookings=ended.bookings, released_seats=ended.seats)
 
 

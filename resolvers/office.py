@@ -6,6 +6,7 @@ from typing import Any
 import strawberry
 
 from db.desk import Desk
+from db.expiry import Expiry
 from db.pool import Database
 from db.seat_maps import SeatMaps
 
@@ -19,6 +20,7 @@ class Office:
     database: Database
     desk: Desk
     seat_maps: SeatMaps
+    expiry: Expiry
 
 
 def office_of(info: Info) -> Office:

@@ -42,7 +42,7 @@ def main() -> None:
     except (PostgresError, MigrationError, ListenError) as error:
         _fail(str(error), status=1)
     except psycopg.Error as error:
-        _fail(_without_password(str(error), settings.database_url), status=1)
+        _fail(f"DATABASE_URL: {_without_password(str(error), settings.database_url)}", status=1)
 
 
 def serve(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from db.embedded.binaries import server_version
 from db.embedded.server import PostgresServer
 
 TRY = (
-    'mutation { createShow(input: {name: "First night", startTime: "2030-01-01T20:00:00Z", '
+    'mutation { createShow(input: {name: "Matinee", startTime: "2030-01-01T20:00:00Z", '
     "totalSeats: 100}) { ... on Show { id } } }"
 )
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}

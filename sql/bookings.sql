@@ -49,6 +49,8 @@ LEFT JOIN (
         FROM bookings
         WHERE bookings.show_id = touched.show_id AND bookings.id = touched.id
         LIMIT 1 -- there is one; this keeps it a look-up
+        -- Whoever changes bookings by hand, without the lock on the show, is waited for.
+        FOR NO KEY UPDATE
     ) AS booking
 ) AS met ON true;
 
@@ -90,6 +92,7 @@ WITH created AS (
         OFFSET 0
     ) AS new
     WHERE bookings.ctid = new.place
+    RETURNING bookings.id
 ), taken AS (
     INSERT INTO taken_seats (show_id, number, booking_id)
     SELECT show_id, number, booking_id
@@ -107,18 +110,23 @@ WITH created AS (
     ) AS new (id, version, pending_seats, confirmed_seats)
     WHERE shows.id = new.id
 )
-INSERT INTO changes (show_id, version, changed_at, numbers, statuses)
-SELECT show_id, version, %(clock)s, numbers::integer[], statuses
+INSERT INTO changes (show_id, version, changed_at, numbers, statuses, previous)
+SELECT
+    show_id,
+    -- No version, and so no commit, unless every booking that was decided on was there to change.
+    CASE WHEN (SELECT count(*) FROM moved) = cardinality(%(moved_ids)s::uuid[]) THEN version END,
+    %(clock)s, numbers::integer[], statuses, previous
 FROM unnest(
     %(changed_show_ids)s::bigint[], %(changed_versions)s::integer[],
-    %(changed_numbers)s::text[], %(changed_statuses)s::text[]
-) AS new (show_id, version, numbers, statuses);
+    %(changed_numbers)s::text[], %(changed_statuses)s::text[], %(changed_previous)s::text[]
+) AS new (show_id, version, numbers, statuses, previous);
 
 -- name: list_due
--- Bookings whose hold has passed its deadline, the oldest deadline first.
+-- Bookings whose hold has passed its deadline, the oldest deadline first, but for some shows.
 SELECT show_id, id
 FROM bookings
 WHERE status = 'PENDING'
+    AND show_id <> ALL(%(except_show_ids)s::bigint[])
     AND expires_at <= (SELECT clock_timestamp()) -- read once: so the index ends the search
 ORDER BY expires_at
 LIMIT %(size)s;

@@ -6,17 +6,22 @@ WHERE show_id = ANY(%(ids)s::bigint[])
 GROUP BY show_id;
 
 -- name: release_seats
--- Free these seats.
-DELETE FROM taken_seats
-WHERE ctid = ANY(ARRAY(
-    SELECT
-        (
-            SELECT taken_seats.ctid
-            FROM taken_seats
-            WHERE taken_seats.show_id = freed.show_id AND taken_seats.number = freed.number
-        )
-    FROM unnest(%(show_ids)s::bigint[], %(numbers)s::integer[]) AS freed (show_id, number)
-));
+-- Free these seats; fails (division by zero) unless each of them was there to be freed.
+WITH freed AS (
+    DELETE FROM taken_seats
+    WHERE ctid = ANY(ARRAY(
+        SELECT
+            (
+                SELECT taken_seats.ctid
+                FROM taken_seats
+                WHERE taken_seats.show_id = asked.show_id AND taken_seats.number = asked.number
+            )
+        FROM unnest(%(show_ids)s::bigint[], %(numbers)s::integer[]) AS asked (show_id, number)
+    ))
+    RETURNING number
+)
+SELECT 1 / (count(*) = cardinality(%(numbers)s::integer[]))::integer
+FROM freed;
 
 -- name: read_map
 -- A show's version and taken seats at one moment: its size, the numbers, and whether each is

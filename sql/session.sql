@@ -5,7 +5,18 @@ SELECT
     set_config('statement_timeout', %(statement_timeout)s, false),
     set_config('lock_timeout', %(lock_timeout)s, false),
     set_config('idle_in_transaction_session_timeout', %(idle_timeout)s, false),
-    -- Every statement finds its rows by key. Plans made while a table was small must not outlive it.
+    -- What was acknowledged is durable, whatever this role or database has for a default.
+    set_config(
+        'synchronous_commit',
+        CASE current_setting('synchronous_commit')
+            WHEN 'off' THEN 'on'
+            ELSE current_setting('synchronous_commit')
+        END,
+        false
+    ),
+    -- What is read behind a lock must be what the last holder left.
+    set_config('default_transaction_isolation', 'read committed', false),
+    -- Every statement of the desk finds its rows by key. Plans made while a table was small must not outlive it.
     set_config('enable_seqscan', 'off', false),
     -- Compiling would cost a statement more than it takes.
     set_config('jit', 'off', false);

@@ -9,6 +9,7 @@ import psycopg
 
 from booking.commands import Book
 from db.desk import Desk
+from db.expiry import Expiry
 from db.pool import Database
 from db.reads import create_show
 from db.seat_maps import SeatMaps
@@ -20,7 +21,8 @@ async def opened(url: str) -> AsyncIterator[Office]:
     """An office that is closed at the end of the block."""
     database = Database(url)
     seat_maps = SeatMaps(database)
-    office = Office(database, Desk(database, seat_maps.apply), seat_maps)
+    desk = Desk(database, seat_maps.apply)
+    office = Office(database, desk, seat_maps, Expiry(database, desk))
     await database.open()
     try:
         yield office

@@ -94,7 +94,8 @@ class BoxOffice:
             return KeyReused(known)
         if known:
             refused = known.failure_reason is FailureReason.SEATS_UNAVAILABLE
-            return self.refusal(known) if refused else Done(known)
+            again = known.id != command.booking_id
+            return replace(self.refusal(known), again=again) if refused else Done(known)
         total_seats = self.shows[show_id].total_seats
         if beyond := [n for n in command.seat_numbers if n not in range(1, total_seats + 1)]:
             return NoSuchSeats(tuple(beyond))

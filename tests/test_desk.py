@@ -17,7 +17,6 @@ from db import pool
 from db.batch import Batch
 from db.desk import Answer, Desk
 from db.errors import Interrupted, Unavailable
-from db.expiry import run_expiry
 from db.reads import read_show
 from resolvers.office import Office
 from tests.office import book, lapse, new_show, opened
@@ -277,9 +276,7 @@ def test_expiry_in_several_processes_ends_each_booking_once(database_url: str) -
                 answer = await one.desk.submit(book(show_id, number))
                 assert isinstance(answer.outcome, Done)
                 lapse(database_url, answer.outcome.booking.id)
-            runs = await asyncio.gather(
-                *(run_expiry(o.database, o.desk) for o in (one, other, one, other))
-            )
+            runs = await asyncio.gather(*(o.expiry.run() for o in (one, other, one, other)))
             assert sum(run.bookings for run in runs) == sum(run.seats for run in runs) == 10
 
     asyncio.run(scenario())

@@ -1,15 +1,24 @@
 """A map's history, held against a plain list of all its maps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import booking.history
 from booking.history import History, SeatMap, Update, fold
 
 A, P, C = b"APC"
-SLACK = 100  # steps a small map remembers beyond its own size
+MAX_STEPS = 25  # far fewer than in earnest, so that short lives forget too
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgetful() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(booking.history, "MAX_STEPS", MAX_STEPS)
+        yield
+
 
 letters = st.sampled_from([A, P, C])
 
@@ -61,10 +70,10 @@ def lives(draw: st.DrawFn) -> tuple[History, list[bytes], list[dict[int, int]]]:
 
 
 def remembered(total_seats: int, steps: list[dict[int, int]]) -> int:
-    """How many of the last steps cost no more than the map: one each, and one for each seat."""
-    room, count = total_seats + SLACK, 0
-    for step in reversed(steps):
-        room -= 1 + len(step)
+    """How many of the last steps are kept: MAX_STEPS, with as many more seats than the map has."""
+    room, count = total_seats + MAX_STEPS, 0
+    for step in reversed(steps[-MAX_STEPS:]):
+        room -= len(step)
         if room < 0:
             break
         count += 1
@@ -177,21 +186,21 @@ def test_a_restart_forgets_the_steps_before(history: History) -> None:
 
 
 def test_a_restart_gives_the_room_back() -> None:
-    history = History(7, 0, bytearray(b"A" * 20))
-    for version in range(1, 61):
-        history.advance(version, {1: P})
+    history, house = History(7, 0, bytearray(b"A" * 20)), dict.fromkeys(range(1, 21), P)
+    for version in (1, 2):
+        history.advance(version, house)
     history.restart(100, bytearray(b"A" * 20))
-    for version in range(101, 161):
-        history.advance(version, {1: P})
+    for version in (101, 102):
+        history.advance(version, house)
     assert history.remembers(100)
 
 
-def test_steps_are_remembered_as_long_as_they_cost_no_more_than_the_map() -> None:
-    history = History(7, 0, bytearray(b"A" * 20))
+def test_no_more_steps_are_remembered_than_anybody_is_served() -> None:
+    history = History(7, 0, bytearray(b"A" * 1000))
     for version in range(1, 1001):
         history.advance(version, {1: P if version % 2 else A})
-    # A step and its seat cost 2 of the 20 + 100.
-    assert [history.remembers(version) for version in (939, 940)] == [False, True]
+    oldest = 1000 - MAX_STEPS
+    assert [history.remembers(version) for version in (oldest - 1, oldest)] == [False, True]
 
 
 def test_the_last_step_is_remembered_even_where_it_changed_every_seat() -> None:

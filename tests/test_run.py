@@ -437,3 +437,13 @@ def test_interrupted_installation_is_not_taken_for_one(start: Start, tmp_path: P
     assert "Installing" in refusal(start(command=["make", "run", f"VENV={venv}", python]))
     assert (venv / "bin" / "python").exists()
     assert not list(venv.glob("requirements*"))
+
+
+def test_an_impatient_second_signal_changes_nothing(start: Start) -> None:
+    program = start().answering()
+    os.killpg(program.process.pid, signal.SIGINT)
+    time.sleep(0.05)  # between two key strokes; whenever it comes, the end must be the same
+    os.killpg(program.process.pid, signal.SIGINT)
+    assert program.process.wait(PATIENCE) == 0
+    assert "Traceback" not in program.output
+    assert_all_gone(program)

@@ -3,8 +3,9 @@
 
 With a server running (`make run`):
 
-    pip install "gql[httpx,websockets]"
     python docs/examples/client.py [http://127.0.0.1:8000/graphql]
+
+It needs `gql[httpx,websockets]`, which `make install-dev` installs.
 """
 
 import asyncio

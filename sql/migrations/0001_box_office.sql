@@ -52,7 +52,7 @@ CREATE TABLE bookings (
 CREATE UNIQUE INDEX bookings_key ON bookings (show_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
 CREATE INDEX bookings_due ON bookings (expires_at) WHERE status = 'PENDING';
-CREATE INDEX bookings_failed ON bookings (created_at) WHERE status = 'FAILED';
+CREATE INDEX bookings_by_status ON bookings (status, created_at, show_id, id);
 CREATE INDEX bookings_by_time ON bookings (created_at, show_id, id);
 CREATE INDEX bookings_by_show ON bookings (show_id, created_at, id);
 CREATE INDEX bookings_by_user ON bookings (user_name, created_at);
@@ -67,14 +67,17 @@ CREATE TABLE taken_seats (
     CONSTRAINT taken_seats_number_positive CHECK (number >= 1)
 );
 
--- A row is one step of a show's version: the seats it changed and what each became
--- (a letter each: A, P or C). The primary key lets only one writer take a step.
+-- A row is one step of a show's version: the seats it changed, what each became and what it
+-- had been (a letter each: A, P or C). The primary key lets only one writer take a step.
 CREATE TABLE changes (
     show_id bigint NOT NULL,
     version integer NOT NULL,
     changed_at timestamptz NOT NULL,
     numbers integer[] NOT NULL,
     statuses text NOT NULL,
+    previous text NOT NULL,
     CONSTRAINT changes_pkey PRIMARY KEY (show_id, version),
-    CONSTRAINT changes_a_letter_a_seat CHECK (cardinality(numbers) = length(statuses))
+    CONSTRAINT changes_a_letter_a_seat CHECK (
+        cardinality(numbers) = length(statuses) AND cardinality(numbers) = length(previous)
+    )
 );
