@@ -58,7 +58,7 @@ def check_booking(
 
 def check_text(field: str, text: str, longest: int) -> Iterator[Problem]:
     """Find what is wrong with a text of 1 to `longest` characters."""
-    if not any(character.isprintable() and not character.isspace() for character in text):
+    if all(character.isspace() or unicodedata.category(character) == "Cf" for character in text):
         yield Problem(field, "It must not be empty.")
     if len(text) > longest:
         yield Problem(field, f"It must have at most {longest} characters, not {len(text)}.")

@@ -159,3 +159,10 @@ def test_what_can_be_stored_and_shown_is_clean(text: str) -> None:
 @pytest.mark.parametrize("text", ["\0", "a\nb", "\t", "\x1b[2J", "\x7f", "\x85", LONE_HALF])
 def test_control_characters_and_halves_of_characters_are_not_clean(text: str) -> None:
     assert not clean(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u200b", "\u200d \u00a0"])
+def test_text_that_shows_nothing_is_empty(text: str) -> None:
+    assert [problem.message for problem in check_text("name", text, 200)] == [
+        "It must not be empty."
+    ]
