@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from booking.commands import Book, Cancel, Command, Confirm, Expire
-from booking.decide import Decision, ShowState, decide
+from booking.decide import decide
+from booking.decision import Decision, ShowState
 from booking.model import Booking, SeatStatus
 from db.pool import Connection, Row
 from db.records import booking_from, show_from

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from booking.commands import Book, Command, Expire, Outcome
-from booking.decide import Change, Decision
+from booking.decision import Change, Decision
 from booking.model import Show
 from db.batch import Batch, run_batch
 from db.errors import Interrupted, Unavailable

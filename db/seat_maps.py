@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
-from booking.decide import Change
+from booking.decision import Change
 from booking.history import MAX_STEPS, History, SeatMap, Update, fold, undo
 from db.errors import Unavailable
 from db.pool import Database, Row

@@ -49,8 +49,6 @@ LEFT JOIN (
         FROM bookings
         WHERE bookings.show_id = touched.show_id AND bookings.id = touched.id
         LIMIT 1 -- there is one; this keeps it a look-up
-        -- Whoever changes bookings by hand, without the lock on the show, is waited for.
-        FOR NO KEY UPDATE
     ) AS booking
 ) AS met ON true;
 
@@ -113,7 +111,8 @@ WITH created AS (
 INSERT INTO changes (show_id, version, changed_at, numbers, statuses, previous)
 SELECT
     show_id,
-    -- No version, and so no commit, unless every booking that was decided on was there to change.
+    -- No version, and so no commit, unless every booking is as it was when it was read: somebody
+    -- without the lock on the show may have changed it. The batch is then decided anew.
     CASE WHEN (SELECT count(*) FROM moved) = cardinality(%(moved_ids)s::uuid[]) THEN version END,
     %(clock)s, numbers::integer[], statuses, previous
 FROM unnest(

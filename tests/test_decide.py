@@ -30,7 +30,8 @@ from booking.commands import (
     Outcome,
     SeatsUnavailable,
 )
-from booking.decide import Decision, ShowState, decide
+from booking.decide import decide
+from booking.decision import Decision, ShowState
 from booking.model import Booking, BookingStatus, FailureReason, Show
 
 PENDING, CONFIRMED, FAILED = BookingStatus

@@ -10,7 +10,7 @@ import pytest
 from psycopg.errors import UniqueViolation
 
 from booking.commands import Confirm, Done, Expire, Expired, NotFound, SeatsUnavailable
-from booking.decide import Decision
+from booking.decision import Decision
 from booking.model import BookingStatus
 from db import desk as desk_module
 from db import pool

@@ -19,7 +19,7 @@ from psycopg import sql
 
 import db.batch
 from booking.commands import Book, Done, SeatsUnavailable
-from booking.decide import Decision
+from booking.decision import Decision
 from booking.model import FailureReason
 from db.desk import Answer, Desk
 from db.pool import Connection, Database

@@ -11,7 +11,8 @@ import pytest
 
 import db.batch
 from booking.commands import Cancel, Confirm, Done
-from booking.decide import Decision, decide
+from booking.decide import decide
+from booking.decision import Decision
 from booking.model import Booking, BookingStatus
 from db import pool
 from db.errors import Unavailable
