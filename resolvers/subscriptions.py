@@ -52,7 +52,10 @@ class Subscription:
             async for update in updates:
                 yield update_view(update, show.seats_per_row)
 
-    @strawberry.subscription(description="The booking as it is, then each change of its status.")
+    @strawberry.subscription(
+        description="The booking as it is, then each change of its status, up to FAILED, which is "
+        "the last. A hold that lapsed is told when its expiry is committed: within two seconds."
+    )
     async def booking(
         self, info: Info, id: Annotated[ID, argument(description="The booking's id.")]
     ) -> AsyncIterator[Booking]:
