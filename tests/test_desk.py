@@ -69,6 +69,22 @@ def test_commands_that_gather_share_a_transaction(database_url: str) -> None:
     asyncio.run(scenario())
 
 
+def test_a_transaction_carries_no_more_seats_than_others_can_wait_for(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk_module, "MAX_SEATS_IN_BATCH", 20)
+
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            show_id = await new_show(office, total_seats=100)
+            commands = [book(show_id, *range(n, n + 10)) for n in (1, 11, 21, 31, 41)]
+            answers = await asyncio.gather(*map(office.desk.submit, commands))
+            assert all(map(_winner, answers))
+            assert [answer.show.version for answer in answers if answer.show] == [1, 1, 2, 2, 3]
+
+    asyncio.run(scenario())
+
+
 def test_first_come_is_first_served(database_url: str) -> None:
     async def scenario() -> None:
         async with opened(database_url) as office:
