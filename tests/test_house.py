@@ -15,8 +15,9 @@ ARROWS = {
     "schema": set[str](),
     "db": {"booking"},
     "jobs": {"booking", "db"},
-    "resolvers": {"booking", "db", "schema"},
-    "transport": {"schema"},
+    "resolvers": {"booking", "db", "execution", "schema"},
+    "execution": {"schema"},
+    "transport": {"execution", "schema"},
 }
 OURS = {*ARROWS, "app", "settings", "server", "tests"}
 # What booking may not touch: it has no I/O, no clock and nothing to wait for.

@@ -1,0 +1,1 @@
+"""How an operation is prepared once and run many times."""

@@ -1,0 +1,49 @@
+"""What is the same for everybody who asks, so that it need be completed and encoded only once."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import orjson
+from strawberry.types import ExecutionResult
+
+_T = TypeVar("_T")
+
+
+class SharedList(Sequence[_T]):
+    """A list that many read, and that knows how to keep its encoded form for each selection.
+
+    To whoever doesn't know better it is a sequence of its entries.
+    """
+
+    @abstractmethod
+    def encoded(self, selection: Hashable, encode: Callable[[_T], bytes]) -> bytes:
+        """Return the whole list as JSON.
+
+        Args:
+            selection: what is asked of each entry; equal selections encode an entry alike.
+            encode: completes and encodes one entry. What it raises passes through, and nothing
+                is kept.
+        """
+
+
+@runtime_checkable
+class SharedEvent(Protocol):
+    """An event that several subscribers get as one and the same object.
+
+    `encodings` has the answers to it by operation and variables, for as long as it is in use.
+    """
+
+    encodings: dict[Hashable, bytes]
+
+
+class EncodedResult(ExecutionResult):
+    """A result without errors whose answer, `{"data": ...}`, is JSON already."""
+
+    def __init__(self, encoded: bytes) -> None:
+        super().__init__(data=None, errors=None)
+        self.encoded = encoded
+
+    def decode(self) -> Any:
+        """Read the data back."""
+        return orjson.loads(self.encoded)["data"]
