@@ -9,9 +9,11 @@ from types import FrameType
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from db.desk import Desk
@@ -79,10 +81,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 class BoxOfficeApp(GraphQLApp):
     """GraphQL with the office at hand."""
 
-    async def get_context(
-        self, request: Request | WebSocket, response: Response | WebSocket
-    ) -> dict[str, Any]:
-        return {"request": request, "response": response, "office": request.app.state.office}
+    def make_context(self, request: Request | WebSocket) -> dict[str, Any]:
+        return {"request": request, "office": request.app.state.office}
 
 
 async def to_explorer(request: Request) -> Response:
@@ -106,7 +106,20 @@ async def readyz(request: Request) -> Response:
 
 graphql = BoxOfficeApp(schema)
 
+
+class Shortcut:
+    """ASGI middleware: what is for GraphQL needs no looking for its route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        straight = scope["type"] == "http" and scope["path"] == "/graphql"
+        await (graphql if straight else self.app)(scope, receive, send)
+
+
 app = Starlette(
+    middleware=[Middleware(Shortcut)],
     routes=[
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", graphql),
