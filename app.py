@@ -9,11 +9,10 @@ from types import FrameType
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from db.desk import Desk
@@ -107,19 +106,18 @@ async def readyz(request: Request) -> Response:
 graphql = BoxOfficeApp(schema)
 
 
-class Shortcut:
-    """ASGI middleware: what is for GraphQL needs no looking for its route."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+class BoxOffice(Starlette):
+    """The routes; what is for GraphQL over HTTP needs no looking for its own."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        straight = scope["type"] == "http" and scope["path"] == "/graphql"
-        await (graphql if straight else self.app)(scope, receive, send)
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            scope["app"] = self
+            await graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
-app = Starlette(
-    middleware=[Middleware(Shortcut)],
+app = BoxOffice(
     routes=[
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", graphql),
