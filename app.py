@@ -28,7 +28,6 @@ from settings import Settings
 from transport.event_stream import close_event_streams
 from transport.graphql_app import GraphQLApp
 
-
 # Requests under way and their batch are some thousands of objects, and nearly all are freed without
 # the collector's help. At its usual 700 it took a quarter of a busy worker's time.
 COLLECT_AFTER = 50_000
