@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
 
 from db.desk import Desk
 from db.errors import Unavailable
@@ -93,8 +92,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 class BoxOfficeApp(GraphQLApp):
     """GraphQL with the office at hand."""
 
-    def make_context(self, request: Request | WebSocket) -> dict[str, Any]:
-        return {"request": request, "office": request.app.state.office}
+    def make_context(self, scope: Scope) -> dict[str, Any]:
+        return {"office": scope["app"].state.office}
 
 
 async def to_explorer(request: Request) -> Response:

@@ -56,6 +56,8 @@ class Operation:
         }
         self.type = OperationType(definition.operation.value)
         self.weight = 0
+        mutates = self.type is OperationType.MUTATION
+        self._execute_root = execute_serially if mutates else execute_together
         self._source = Source(schema, document, definition, fragments, name)
         self._conditions = _condition_variables(document)
         self._plans: dict[Hashable, Steps | Subscribing | None] = {}
@@ -93,11 +95,8 @@ class Operation:
         return self._plan(values), run
 
     async def _finish(self, steps: Steps, run: Run) -> ExecutionResult:
-        serially = self.type is OperationType.MUTATION
         try:
-            data = await (execute_serially if serially else execute_together)(
-                steps, run.root, run, None
-            )
+            data = await self._execute_root(steps, run.root, run, None)
         except GraphQLError as error:
             run.executor.collected_errors.add(error, None)
             return ExecutionResult(None, run.errors)
