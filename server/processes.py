@@ -14,6 +14,8 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import Server
 from uvicorn.supervisors import Multiprocess
 
+from transport.http_protocol import HttpProtocol
+
 # Requests and subscriptions get this long to end by themselves, then they are cancelled.
 GRACE = timedelta(seconds=5)
 # A worker that has not ended after grace and clean-up hangs, and is killed.
@@ -91,6 +93,7 @@ def _config(app: str, workers: int, *, factory: bool = False) -> Config:
         factory=factory,
         workers=workers,
         lifespan="on",
+        http=HttpProtocol,
         # Of uvicorn's protocols for WebSockets, this one waits for slow readers when it sends.
         ws="websockets-sansio",
         ws_max_size=LARGEST_MESSAGE,
