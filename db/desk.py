@@ -11,7 +11,11 @@ from booking.decision import Change, Decision
 from booking.model import Show
 from db.batch import Batch, run_batch
 from db.errors import Interrupted, Unavailable
-from db.pool import POOL_SIZE, Database
+from db.pool import LINES, Database
+from db.statements import statements
+
+BEGIN = statements["begin"]
+COMMIT = statements["commit"]
 
 # Past some 128 commands a transaction gains nothing more: the statements' cost a command is flat.
 MAX_BATCH = 128
@@ -19,8 +23,8 @@ MAX_BATCH = 128
 MAX_SEATS_IN_BATCH = 2_000
 # Finding the best seats takes up to 0.1 s in the largest of houses.
 SEATS_WORTH_OF_SEARCHING = 100
-# Lanes wait with a connection in hand; the rest of the pool is for everybody else.
-MAX_LANES_AT_ONCE = POOL_SIZE // 2
+# Lanes wait with a line in hand; one is left for everybody else.
+MAX_LANES_AT_ONCE = LINES - 1
 # At a thousand bookings a second this is ten seconds' wait. Who would wait longer is told at once.
 MAX_WAITING = 10_000
 
@@ -180,8 +184,11 @@ class Desk:
 
     async def _transact(self, batch: Batch) -> Decision:
         """Run one batch. Here, and only here, a transaction begins and ends: two round trips."""
-        async with self._database.connection() as conn, conn.pipeline(), conn.transaction():
-            decision = await run_batch(conn, batch)
+        async with self._database.line() as line:
+            line.send(BEGIN)
+            decision = await run_batch(line, batch)
+            line.send(COMMIT)
+            await line.receive()
         self._on_commit(decision.changes)
         return decision
 

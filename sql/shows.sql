@@ -51,3 +51,14 @@ FROM shows
 WHERE id = ANY(%(ids)s::bigint[])
 ORDER BY id
 FOR NO KEY UPDATE;
+
+-- name: advance_shows
+-- Give shows their next versions and the counters that go with them.
+UPDATE shows
+SET version = new.version,
+    pending_seats = new.pending_seats,
+    confirmed_seats = new.confirmed_seats
+FROM unnest(
+    %(ids)s::bigint[], %(versions)s::integer[], %(pending)s::integer[], %(confirmed)s::integer[]
+) AS new (id, version, pending_seats, confirmed_seats)
+WHERE shows.id = new.id;
