@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from booking.commands import Book, Cancel, Command, Confirm, Expire
@@ -12,7 +13,7 @@ from booking.decide import decide
 from booking.decision import Change, Decision, ShowState
 from booking.model import Booking, SeatStatus
 from db.line import Line, Rows
-from db.literals import array, array_of_arrays, array_of_bytes, array_of_texts, array_of_times
+from db.literals import array, records
 from db.pool import Row
 from db.records import booking_from, show_from
 from db.statements import statements
@@ -81,14 +82,14 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
 def _find_bookings(line: Line, batch: Batch) -> list[Rows]:
     """Ask for the bookings that the commands name by id, by key or by a seat that is taken."""
     ids: list[tuple[int, UUID]] = []
-    keys: list[tuple[int, str]] = []
+    keys: list[dict[str, Any]] = []
     seats: list[tuple[int, int]] = []
     for command in batch.commands:
         match command:
             case Book():
                 seats += [(command.show_id, number) for number in command.seat_numbers]
                 if command.idempotency_key is not None:
-                    keys.append((command.show_id, command.idempotency_key))
+                    keys.append({"show_id": command.show_id, "key": command.idempotency_key})
                 if batch.again:
                     ids.append((command.show_id, command.booking_id))
             case Confirm() | Cancel():
@@ -100,8 +101,7 @@ def _find_bookings(line: Line, batch: Batch) -> list[Rows]:
         show_ids, numbers = zip(*seats, strict=True)
         met.append(line.send(FIND_HOLDERS, show_ids=array(show_ids), numbers=array(numbers)))
     if keys:
-        show_ids, texts = zip(*keys, strict=True)
-        met.append(line.send(FIND_KEYS, show_ids=array(show_ids), keys=array_of_texts(texts)))
+        met.append(line.send(FIND_KEYS, keys=records(keys)))
     if ids:
         show_ids, uuids = zip(*ids, strict=True)
         met.append(line.send(FIND_BOOKINGS, show_ids=array(show_ids), ids=array(uuids)))
@@ -130,66 +130,32 @@ async def _save(line: Line, decision: Decision) -> None:
         show_ids, numbers = zip(*decision.released, strict=True)
         line.send(RELEASE_SEATS, show_ids=array(show_ids), numbers=array(numbers))
     if decision.created:
-        _create(line, decision.created, decision.clock)
+        line.send(CREATE_BOOKINGS, bookings=records(decision.created))
     if decision.moved:
-        _move(line, decision.moved)
+        line.send(MOVE_BOOKINGS, bookings=records(decision.moved))
     if decision.changes:
         # Before the seats: of two desks without a lock, the second is stopped at the version.
-        _log(line, decision.changes, decision.clock)
+        line.send(ADVANCE_SHOWS, shows=records([change.show for change in decision.changes]))
+        line.send(LOG_CHANGES, changes=records([_row(c, decision.clock) for c in decision.changes]))
     if decision.taken:
         show_ids, numbers, ids = zip(*decision.taken, strict=True)
         line.send(
-            TAKE_SEATS, show_ids=array(show_ids), numbers=array(numbers), booking_ids=array(ids)
+            TAKE_SEATS,
+            show_ids=array(show_ids),
+            numbers=array(numbers),
+            booking_ids=array([id_.hex for id_ in ids]),
         )
 
 
-def _create(line: Line, created: Sequence[Booking], clock: datetime) -> None:
-    line.send(
-        CREATE_BOOKINGS,
-        clock=clock.isoformat(),
-        show_ids=array([b.show_id for b in created]),
-        ids=array([b.id for b in created]),
-        user_names=array_of_texts([b.user_name for b in created]),
-        statuses=array([b.status for b in created]),
-        reasons=array([b.failure_reason for b in created]),
-        seats=array_of_arrays([b.seat_numbers for b in created]),
-        expires_at=array_of_times([b.expires_at for b in created]),
-        confirmed_at=array_of_times([b.confirmed_at for b in created]),
-        keys=array_of_texts([b.idempotency_key for b in created]),
-        fingerprints=array_of_bytes([b.fingerprint for b in created]),
-    )
-
-
-def _move(line: Line, moved: Sequence[Booking]) -> None:
-    line.send(
-        MOVE_BOOKINGS,
-        show_ids=array([b.show_id for b in moved]),
-        ids=array([b.id for b in moved]),
-        statuses=array([b.status for b in moved]),
-        reasons=array([b.failure_reason for b in moved]),
-        confirmed_at=array_of_times([b.confirmed_at for b in moved]),
-    )
-
-
-def _log(line: Line, changes: Sequence[Change], clock: datetime) -> None:
-    ids = array([c.show.id for c in changes])
-    versions = array([c.show.version for c in changes])
-    line.send(
-        ADVANCE_SHOWS,
-        ids=ids,
-        versions=versions,
-        pending=array([c.show.pending_seats for c in changes]),
-        confirmed=array([c.show.confirmed_seats for c in changes]),
-    )
-    line.send(
-        LOG_CHANGES,
-        clock=clock.isoformat(),
-        show_ids=ids,
-        versions=versions,
-        numbers=array_of_arrays([c.seats for c in changes]),
-        statuses=array([_letters(c.seats) for c in changes]),
-        previous=array([_letters(c.previous) for c in changes]),
-    )
+def _row(change: Change, clock: datetime) -> dict[str, Any]:
+    return {
+        "show_id": change.show.id,
+        "version": change.show.version,
+        "changed_at": clock,
+        "numbers": list(change.seats),
+        "statuses": _letters(change.seats),
+        "previous": _letters(change.previous),
+    }
 
 
 def _letters(seats: Mapping[int, SeatStatus]) -> str:

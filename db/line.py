@@ -70,8 +70,8 @@ class Line:
         """Whether all that was sent has been answered."""
         return not self._under_way
 
-    def send(self, statement: LiteralString, **values: str) -> Rows:
-        """Put a statement on the way; its parameters are given as PostgreSQL reads them.
+    def send(self, statement: LiteralString, **values: bytes) -> Rows:
+        """Put a statement on the way; its parameters are literals (db.literals).
 
         Returns:
             A list that `receive` fills with the rows.
@@ -81,7 +81,7 @@ class Line:
             self._pgconn.send_prepare(query.name, query.text)
             self._conn.prepared.add(query.name)
             self._under_way.append(query.name)
-        arguments = [values[name].encode() for name in query.parameters]
+        arguments = [values[name] for name in query.parameters]
         self._pgconn.send_query_prepared(query.name, arguments, result_format=Format.BINARY)
         rows: Rows = []
         self._under_way.append(rows)

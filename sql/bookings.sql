@@ -18,7 +18,7 @@ CROSS JOIN LATERAL (
 -- name: find_keys
 -- The bookings that were made with these idempotency keys.
 SELECT met.*
-FROM unnest(%(show_ids)s::bigint[], %(keys)s::text[]) AS asked (show_id, key)
+FROM json_to_recordset(%(keys)s::json) AS asked (show_id bigint, key text)
 CROSS JOIN LATERAL (
     SELECT
         show_id, id, user_name, status, failure_reason, seat_numbers,
@@ -68,15 +68,12 @@ INSERT INTO bookings (
     created_at, expires_at, confirmed_at, idempotency_key, fingerprint
 )
 SELECT
-    show_id, id, user_name, status, failure_reason, seat_numbers::integer[],
-    %(clock)s::timestamptz, expires_at, confirmed_at, idempotency_key, fingerprint
-FROM unnest(
-    %(show_ids)s::bigint[], %(ids)s::uuid[], %(user_names)s::text[], %(statuses)s::text[],
-    %(reasons)s::text[], %(seats)s::text[], %(expires_at)s::timestamptz[],
-    %(confirmed_at)s::timestamptz[], %(keys)s::text[], %(fingerprints)s::bytea[]
-) AS new (
     show_id, id, user_name, status, failure_reason, seat_numbers,
-    expires_at, confirmed_at, idempotency_key, fingerprint
+    created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+FROM json_to_recordset(%(bookings)s::json) AS new (
+    show_id bigint, id uuid, user_name text, status text, failure_reason text,
+    seat_numbers integer[], created_at timestamptz, expires_at timestamptz,
+    confirmed_at timestamptz, idempotency_key text, fingerprint bytea
 );
 
 -- name: move_bookings
@@ -93,16 +90,15 @@ WITH moved AS (
                 FROM bookings
                 WHERE bookings.show_id = asked.show_id AND bookings.id = asked.id
             ) AS place
-        FROM unnest(
-            %(show_ids)s::bigint[], %(ids)s::uuid[], %(statuses)s::text[],
-            %(reasons)s::text[], %(confirmed_at)s::timestamptz[]
-        ) AS asked (show_id, id, status, failure_reason, confirmed_at)
+        FROM json_to_recordset(%(bookings)s::json) AS asked (
+            show_id bigint, id uuid, status text, failure_reason text, confirmed_at timestamptz
+        )
         OFFSET 0
     ) AS new
     WHERE bookings.ctid = new.place
     RETURNING bookings.id
 )
-SELECT 1 / (count(*) = cardinality(%(ids)s::uuid[]))::integer
+SELECT 1 / (count(*) = json_array_length(%(bookings)s::json))::integer
 FROM moved;
 
 -- name: list_due

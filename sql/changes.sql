@@ -8,8 +8,8 @@ ORDER BY version;
 -- name: log_changes
 -- Put on record what each step of a show's version changed.
 INSERT INTO changes (show_id, version, changed_at, numbers, statuses, previous)
-SELECT show_id, version, %(clock)s::timestamptz, numbers::integer[], statuses, previous
-FROM unnest(
-    %(show_ids)s::bigint[], %(versions)s::integer[], %(numbers)s::text[],
-    %(statuses)s::text[], %(previous)s::text[]
-) AS new (show_id, version, numbers, statuses, previous);
+SELECT show_id, version, changed_at, numbers, statuses, previous
+FROM json_to_recordset(%(changes)s::json) AS new (
+    show_id bigint, version integer, changed_at timestamptz,
+    numbers integer[], statuses text, previous text
+);

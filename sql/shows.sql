@@ -58,7 +58,7 @@ UPDATE shows
 SET version = new.version,
     pending_seats = new.pending_seats,
     confirmed_seats = new.confirmed_seats
-FROM unnest(
-    %(ids)s::bigint[], %(versions)s::integer[], %(pending)s::integer[], %(confirmed)s::integer[]
-) AS new (id, version, pending_seats, confirmed_seats)
+FROM json_to_recordset(%(shows)s::json) AS new (
+    id bigint, version integer, pending_seats integer, confirmed_seats integer
+)
 WHERE shows.id = new.id;

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, LiteralString
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from db import pool
 from db.errors import Interrupted
 from db.line import Line
-from db.literals import array, array_of_arrays, array_of_bytes, array_of_texts, array_of_times
+from db.literals import array, records
 from db.pool import Database
 
 PATIENCE = 10.0
@@ -39,7 +40,7 @@ async def database_at(url: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def ask(line: Line, statement: LiteralString, **values: str) -> list[tuple[Any, ...]]:
+async def ask(line: Line, statement: LiteralString, **values: bytes) -> list[tuple[Any, ...]]:
     """One statement, one round trip."""
     rows = line.send(statement, **values)
     await line.receive()
@@ -49,7 +50,7 @@ async def ask(line: Line, statement: LiteralString, **values: str) -> list[tuple
 def test_each_statement_of_a_round_trip_has_its_own_rows(database_url: str) -> None:
     async def scenario() -> None:
         async with database_at(database_url) as database, database.line() as line:
-            one = line.send("SELECT %(a)s::integer, %(b)s::integer, %(a)s::integer", a="1", b="2")
+            one = line.send("SELECT %(a)s::integer, %(b)s::integer, %(a)s::integer", a=b"1", b=b"2")
             none = line.send("SELECT 1 WHERE false")
             many = line.send("SELECT generate_series(1, 3)")
             await line.receive()
@@ -63,7 +64,7 @@ def test_a_statement_is_prepared_once_a_connection_and_planned_once(database_url
         async with database_at(database_url) as database:
             for _ in range(3):
                 async with database.line() as line:
-                    assert await ask(line, "SELECT %(n)s::integer", n="7") == [(7,)]
+                    assert await ask(line, "SELECT %(n)s::integer", n=b"7") == [(7,)]
             async with database.line() as line:
                 plans = await ask(
                     line,
@@ -79,8 +80,8 @@ async def fail_in_the_middle(database: Database) -> None:
     async with database.line() as line:
         line.send("BEGIN")
         line.send("CREATE TABLE made AS SELECT 1 AS n")
-        line.send("SELECT 1 / %(n)s::integer", n="0")
-        line.send("SELECT 1 / %(n)s::integer + 1", n="1")
+        line.send("SELECT 1 / %(n)s::integer", n=b"0")
+        line.send("SELECT 1 / %(n)s::integer + 1", n=b"1")
         line.send("COMMIT")
         await line.receive()
 
@@ -93,8 +94,8 @@ def test_nothing_behind_a_statement_that_failed_is_run(database_url: str) -> Non
             async with database.line() as line:
                 # It was rolled back, and what was not prepared for the failure is prepared now.
                 assert await ask(line, "SELECT to_regclass('made') IS NULL") == [(True,)]
-                assert await ask(line, "SELECT 1 / %(n)s::integer", n="1") == [(1,)]
-                assert await ask(line, "SELECT 1 / %(n)s::integer + 1", n="1") == [(2,)]
+                assert await ask(line, "SELECT 1 / %(n)s::integer", n=b"1") == [(1,)]
+                assert await ask(line, "SELECT 1 / %(n)s::integer + 1", n=b"1") == [(2,)]
                 line.send("BEGIN")
                 line.send("COMMIT")
                 await line.receive()
@@ -106,7 +107,7 @@ def test_long_questions_and_long_answers_do_not_wait_for_each_other(database_url
     async def scenario() -> None:
         async with database_at(database_url) as database, database.line() as line:
             async with asyncio.timeout(PATIENCE):
-                rows = [line.send("SELECT %(text)s::text", text=LONG) for _ in range(5)]
+                rows = [line.send("SELECT %(text)s::text", text=LONG.encode()) for _ in range(5)]
                 await line.receive()
             assert rows == [[(LONG,)]] * 5
 
@@ -146,36 +147,29 @@ def test_a_line_that_is_cut_says_so(database_url: str) -> None:
     asyncio.run(scenario())
 
 
-TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=8)
-TIMES = st.datetimes(datetime(1, 1, 2), timezones=st.just(UTC))
+TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=8) | st.none()
+TIMES = st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)) | st.none()
+NUMBERS = st.lists(st.integers(1, 100_000))
 
 
 @given(
-    texts=st.lists(TEXTS | st.none(), min_size=1),
-    numbers=st.lists(st.lists(st.integers(1, 100_000))),
-    times=st.lists(TIMES | st.none()),
-    raw=st.lists(st.binary(max_size=4) | st.none()),
+    text=TEXTS, time=TIMES, raw=st.binary(max_size=4) | st.none(), numbers=NUMBERS, id_=st.uuids()
 )
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 def test_values_arrive_as_they_are(
     shared_database_url: str,
-    texts: list[str | None],
-    numbers: list[list[int]],
-    times: list[datetime | None],
-    raw: list[bytes | None],
+    text: str | None,
+    time: datetime | None,
+    raw: bytes | None,
+    numbers: list[int],
+    id_: UUID,
 ) -> None:
+    row = {"text": text, "time": time, "raw": raw, "numbers": numbers, "id": id_}
     with psycopg.connect(shared_database_url) as conn:
         conn.execute("SET timezone TO 'UTC'")
-        row = conn.execute(
-            "SELECT %s::text[], %s::text[]::text, %s::timestamptz[], %s::bytea[], %s::integer[]",
-            [
-                array_of_texts(texts),
-                array_of_arrays(numbers),
-                array_of_times(times),
-                array_of_bytes(raw),
-                array([1, None, 3]),
-            ],
-        ).fetchone()
-    assert row
-    assert (row[0], row[2], row[3], row[4]) == (texts, times, raw, [1, None, 3])
-    assert row[1] == array_of_arrays(numbers)
+        rows = conn.execute(
+            "SELECT new.*, %s::integer[], %s::uuid[] FROM json_to_recordset(%s::json)"
+            " AS new (text text, time timestamptz, raw bytea, numbers integer[], id uuid)",
+            [array(numbers).decode(), array([id_]).decode(), records([row]).decode()],
+        ).fetchall()
+    assert rows == [(*row.values(), numbers, [id_])]
