@@ -13,7 +13,7 @@ from booking.decide import decide
 from booking.decision import Change, Decision, ShowState
 from booking.model import Booking, SeatStatus
 from db.line import Line, Rows
-from db.literals import array, records
+from db.literals import array, json
 from db.pool import Row
 from db.records import booking_from, show_from
 from db.statements import statements
@@ -101,7 +101,7 @@ def _find_bookings(line: Line, batch: Batch) -> list[Rows]:
         show_ids, numbers = zip(*seats, strict=True)
         met.append(line.send(FIND_HOLDERS, show_ids=array(show_ids), numbers=array(numbers)))
     if keys:
-        met.append(line.send(FIND_KEYS, keys=records(keys)))
+        met.append(line.send(FIND_KEYS, keys=json(keys)))
     if ids:
         show_ids, uuids = zip(*ids, strict=True)
         met.append(line.send(FIND_BOOKINGS, show_ids=array(show_ids), ids=array(uuids)))
@@ -130,13 +130,22 @@ async def _save(line: Line, decision: Decision) -> None:
         show_ids, numbers = zip(*decision.released, strict=True)
         line.send(RELEASE_SEATS, show_ids=array(show_ids), numbers=array(numbers))
     if decision.created:
-        line.send(CREATE_BOOKINGS, bookings=records(decision.created))
+        line.send(CREATE_BOOKINGS, bookings=json(decision.created))
     if decision.moved:
-        line.send(MOVE_BOOKINGS, bookings=records(decision.moved))
+        line.send(
+            MOVE_BOOKINGS,
+            show_ids=array([booking.show_id for booking in decision.moved]),
+            ids=array([booking.id for booking in decision.moved]),
+            states=json({str(booking.id): booking for booking in decision.moved}),
+        )
     if decision.changes:
         # Before the seats: of two desks without a lock, the second is stopped at the version.
-        line.send(ADVANCE_SHOWS, shows=records([change.show for change in decision.changes]))
-        line.send(LOG_CHANGES, changes=records([_row(c, decision.clock) for c in decision.changes]))
+        line.send(
+            ADVANCE_SHOWS,
+            ids=array([change.show.id for change in decision.changes]),
+            counts=json({str(change.show.id): change.show for change in decision.changes}),
+        )
+        line.send(LOG_CHANGES, changes=json([_row(c, decision.clock) for c in decision.changes]))
     if decision.taken:
         show_ids, numbers, ids = zip(*decision.taken, strict=True)
         line.send(

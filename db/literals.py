@@ -3,7 +3,7 @@
 psycopg's adapting of lists is made for any type, and takes more than the statements themselves.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -14,9 +14,9 @@ def array(values: Iterable[object]) -> bytes:
     return f"{{{','.join(map(str, values))}}}".encode()
 
 
-def records(rows: Sequence[Any]) -> bytes:
-    """Rows by column name, given as dictionaries or dataclasses."""
-    return orjson.dumps(rows, _as_bytea)
+def json(value: Any) -> bytes:
+    """JSON of values as columns take them: dataclasses are objects by column name."""
+    return orjson.dumps(value, _as_bytea)
 
 
 def _as_bytea(value: object) -> str:

@@ -1,6 +1,7 @@
--- What a batch of commands meets is looked up, never joined: the plan is made once, and a join
--- planned while the tables were small would read all of them when they have grown. LIMIT 1 where
--- there is but one keeps a look-up a look-up.
+-- The desk's statements look up what they read and change, and never join: the plan is made once,
+-- and a join planned while the tables were small would read all of them when they have grown.
+-- For the same reason a key is looked up as a range in its own order: of the indexes that begin
+-- with the show only the key's has that order, so that no small table makes another look as good.
 
 -- name: find_bookings
 -- The bookings with these ids.
@@ -11,7 +12,8 @@ CROSS JOIN LATERAL (
         show_id, id, user_name, status, failure_reason, seat_numbers,
         created_at, expires_at, confirmed_at, idempotency_key, fingerprint
     FROM bookings
-    WHERE bookings.show_id = asked.show_id AND bookings.id = asked.id
+    WHERE bookings.show_id = asked.show_id AND bookings.id BETWEEN asked.id AND asked.id
+    ORDER BY bookings.id
     LIMIT 1
 ) AS met;
 
@@ -24,7 +26,9 @@ CROSS JOIN LATERAL (
         show_id, id, user_name, status, failure_reason, seat_numbers,
         created_at, expires_at, confirmed_at, idempotency_key, fingerprint
     FROM bookings
-    WHERE bookings.show_id = asked.show_id AND bookings.idempotency_key = asked.key
+    WHERE bookings.show_id = asked.show_id
+        AND bookings.idempotency_key BETWEEN asked.key AND asked.key
+    ORDER BY bookings.idempotency_key
     LIMIT 1
 ) AS met;
 
@@ -46,7 +50,8 @@ CROSS JOIN LATERAL (
         show_id, id, user_name, status, failure_reason, seat_numbers,
         created_at, expires_at, confirmed_at, idempotency_key, fingerprint
     FROM bookings
-    WHERE bookings.show_id = holder.show_id AND bookings.id = holder.id
+    WHERE bookings.show_id = holder.show_id AND bookings.id BETWEEN holder.id AND holder.id
+    ORDER BY bookings.id
     LIMIT 1
 ) AS met;
 
@@ -77,28 +82,28 @@ FROM json_to_recordset(%(bookings)s::json) AS new (
 );
 
 -- name: move_bookings
--- Give bookings their new states; fails (division by zero) unless each is as it was when it was
--- read: somebody without the lock on the show may have changed it.
+-- Give bookings their new states (an object by id); fails (division by zero) unless each is as it
+-- was when it was read: somebody without the lock on the show may have changed it.
 WITH moved AS (
     UPDATE bookings
-    SET status = new.status, failure_reason = new.failure_reason, confirmed_at = new.confirmed_at
-    FROM (
+    SET status = %(states)s::jsonb -> id::text ->> 'status',
+        failure_reason = %(states)s::jsonb -> id::text ->> 'failure_reason',
+        confirmed_at = (%(states)s::jsonb -> id::text ->> 'confirmed_at')::timestamptz
+    WHERE ctid = ANY(ARRAY(
         SELECT
-            asked.*,
             (
                 SELECT bookings.ctid
                 FROM bookings
-                WHERE bookings.show_id = asked.show_id AND bookings.id = asked.id
-            ) AS place
-        FROM json_to_recordset(%(bookings)s::json) AS asked (
-            show_id bigint, id uuid, status text, failure_reason text, confirmed_at timestamptz
-        )
-        OFFSET 0
-    ) AS new
-    WHERE bookings.ctid = new.place
-    RETURNING bookings.id
+                WHERE bookings.show_id = asked.show_id
+                    AND bookings.id BETWEEN asked.id AND asked.id
+                ORDER BY bookings.id
+                LIMIT 1
+            )
+        FROM unnest(%(show_ids)s::bigint[], %(ids)s::uuid[]) AS asked (show_id, id)
+    ))
+    RETURNING id
 )
-SELECT 1 / (count(*) = json_array_length(%(bookings)s::json))::integer
+SELECT 1 / (count(*) = cardinality(%(ids)s::uuid[]))::integer
 FROM moved;
 
 -- name: list_due

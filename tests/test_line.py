@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from db import pool
 from db.errors import Interrupted
 from db.line import Line
-from db.literals import array, records
+from db.literals import array, json
 from db.pool import Database
 
 PATIENCE = 10.0
@@ -170,6 +170,6 @@ def test_values_arrive_as_they_are(
         rows = conn.execute(
             "SELECT new.*, %s::integer[], %s::uuid[] FROM json_to_recordset(%s::json)"
             " AS new (text text, time timestamptz, raw bytea, numbers integer[], id uuid)",
-            [array(numbers).decode(), array([id_]).decode(), records([row]).decode()],
+            [array(numbers).decode(), array([id_]).decode(), json([row]).decode()],
         ).fetchall()
     assert rows == [(*row.values(), numbers, [id_])]
