@@ -24,7 +24,7 @@ MAX_LANES_AT_ONCE = LINES - 1
 # Who would wait longer is told at once: most clients give up not much later, and what is booked
 # for somebody who has gone keeps seats from others for two minutes.
 MAX_WAIT = timedelta(seconds=5)
-# However fast they are served: a command that waits takes 1.5 kB, and its request some more.
+# However fast they are served: a command that waits takes 0.5 to 1.5 kB, and its request some more.
 MAX_WAITING = 20_000
 
 

@@ -1,7 +1,7 @@
 """A round trip with many statements: prepared once a connection, sent and read in libpq's pipeline.
 
-psycopg's own pipeline and cursors take a third of a millisecond of Python for what the desk sends
-for a lone command, and as much again for its parameters; this takes a tenth of it.
+What psycopg's pipeline, cursors and adapting of lists took for a lone booking was more than
+PostgreSQL took to carry it out (docs/decisions/0004).
 """
 
 import asyncio

@@ -8,10 +8,10 @@ from typing import Any
 
 from booking.commands import Book, Command, Expire
 
-# A booking costs 2.4 ms alone, 0.17 in a batch of 8, 0.08 in one of 32 and 0.05 in one of 128 or
-# more: past this nothing is gained, and those behind wait longer for their turn.
+# Processor time a booking, ours and PostgreSQL's, in batches of 1, 8, 32, 64, 128, 256: 800, 140,
+# 70, 60, 53, 53 us. Past this nothing is gained, and those behind wait longer for their turn.
 MAX_BATCH = 128
-# Deciding and saving a seat takes some 10 us, and nobody else is served meanwhile.
+# Deciding and saving a seat more takes some 10 us, and nobody else is served meanwhile.
 MAX_SEATS_IN_BATCH = 2_000
 # Finding the best seats takes up to 0.1 s in the largest of houses.
 SEATS_WORTH_OF_SEARCHING = 100
