@@ -68,7 +68,8 @@ class Database:
             configure=_set_up_line,
             **_pool_options(),
         )
-        self._healing: asyncio.Future[Any] | None = None
+        self._kept: LineConnection | None = None  # the line used last: most often the next one
+        self._healing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Start connecting. A database that is down now is found when it is up."""
@@ -79,6 +80,7 @@ class Database:
         """Close every connection."""
         if self._healing:
             await asyncio.wait({self._healing}, timeout=WAIT_FOR_CONNECTION)
+        await self._give_back()
         await self._lines.close()
         await self._pool.close()
 
@@ -96,8 +98,19 @@ class Database:
     @asynccontextmanager
     async def line(self) -> AsyncIterator[Line]:
         """Lend the desk a line; as `connection` in everything else."""
-        async with self._translating(), self._lines.connection() as conn, line_on(conn) as line:
-            yield line
+        async with self._translating():
+            conn, self._kept = self._kept, None
+            conn = conn or await self._lines.getconn()
+            try:
+                async with line_on(conn) as line:
+                    yield line
+            except BaseException:
+                await self._lines.putconn(conn)  # which rolls back, or closes it
+                raise
+            if self._kept is None:
+                self._kept = conn
+            else:
+                await self._lines.putconn(conn)
 
     @asynccontextmanager
     async def _translating(self) -> AsyncIterator[None]:
@@ -158,10 +171,19 @@ class Database:
     def _heal(self, meaning: Exception) -> None:
         """Replace all connections that died with this one, instead of a failure for each."""
         if isinstance(meaning, Interrupted) and self._healing is None:
-            self._healing = asyncio.gather(self._pool.check(), self._lines.check())
+            self._healing = asyncio.ensure_future(self._check())
             self._healing.add_done_callback(self._healed)
 
-    def _healed(self, healing: asyncio.Future[Any]) -> None:
+    async def _check(self) -> None:
+        await self._give_back()
+        await asyncio.gather(self._pool.check(), self._lines.check())
+
+    async def _give_back(self) -> None:
+        conn, self._kept = self._kept, None
+        if conn:
+            await self._lines.putconn(conn)
+
+    def _healed(self, healing: asyncio.Task[None]) -> None:
         self._healing = None
         if not healing.cancelled() and (error := healing.exception()):
             log.warning("could not check the connections: %s", error)
