@@ -50,7 +50,7 @@ class Subscription:
         # Closed with this generator, not whenever the garbage collector comes by.
         async with aclosing(office.seat_maps.follow(show.id, since, every)) as updates:
             async for update in updates:
-                yield update_view(update, show.seats_per_row)
+                yield update_view(update, show.seats_per_row, office.seat_maps)
 
     @strawberry.subscription(
         description="The booking as it is, then each change of its status, up to FAILED, which is "
