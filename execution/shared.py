@@ -38,12 +38,22 @@ class SharedEvent(Protocol):
 
 
 class EncodedResult(ExecutionResult):
-    """A result without errors whose answer, `{"data": ...}`, is JSON already."""
+    """A result without errors whose answer, `{"data": ...}`, is JSON already.
+
+    To whoever doesn't know better it is a result with its data.
+    """
 
     def __init__(self, encoded: bytes) -> None:
-        super().__init__(data=None, errors=None)
         self.encoded = encoded
+        self.errors = None
+        self.extensions = None
 
-    def decode(self) -> Any:
-        """Read the data back."""
-        return orjson.loads(self.encoded)["data"]
+    @property
+    def data(self) -> dict[str, Any] | None:
+        """The data, read back."""
+        data: dict[str, Any] | None = orjson.loads(self.encoded)["data"]
+        return data
+
+    @data.setter
+    def data(self, data: dict[str, Any] | None) -> None:
+        self.encoded = orjson.dumps({"data": data})

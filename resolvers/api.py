@@ -6,10 +6,10 @@ from pathlib import Path
 
 from strawberry.schema.config import StrawberryConfig
 
+from execution.schema import Schema
 from resolvers.mutations import Mutation
 from resolvers.queries import Query
 from resolvers.subscriptions import Subscription
-from schema.coded import Schema
 from schema.scalars import DATE_TIME, Time
 
 SDL_FILE = Path(__file__).parent.parent / "schema" / "schema.graphql"

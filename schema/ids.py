@@ -3,6 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from strawberry import ID
@@ -10,8 +11,12 @@ from strawberry import ID
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_BIGINT = 2**63 - 1
+# A sale is about a few shows: their ids are written and read all the time.
+_SHOWS_REMEMBERED = 4_096
+_LONGEST_SHOW_ID = 32
 
 
+@lru_cache(_SHOWS_REMEMBERED)
 def show_id(key: int) -> ID:
     """The public id of a show."""
     return ID(_encode("Show", str(key)))
@@ -34,6 +39,11 @@ def booking_cursor(created_at: datetime, show_key: int, key: UUID) -> str:
 
 def parse_show_id(text: str) -> int | None:
     """The show's key, or None where the text is no id of a show."""
+    return _parse_show_id(text) if len(text) <= _LONGEST_SHOW_ID else None
+
+
+@lru_cache(_SHOWS_REMEMBERED)
+def _parse_show_id(text: str) -> int | None:
     parts = _decode(text, "Show", 1)
     return _key(parts[0]) if parts else None
 

@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from schema.coded import MAX_TOKENS, Schema
+from execution.schema import MAX_TOKENS, Schema
 from schema.errors import BadRequest, Unavailable
 from transport import event_stream, graphql_app, stalls
 from transport.bodies import GRAPHQL, MAX_BODY_BYTES, PLAIN

@@ -1,0 +1,189 @@
+"""An operation, prepared once for its text and name: variables and selections as closures."""
+
+from collections.abc import AsyncGenerator, Hashable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    located_error,
+    visit,
+)
+from graphql.execution.execute import assert_event_stream
+from strawberry.schema import Schema
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from execution.coercion import Irregular, Values, compile_variables
+from execution.completion import settle
+from execution.objects import Steps, execute_serially, execute_together
+from execution.run import Run, Source
+from execution.selection import Selections, Subscribing
+from execution.shared import EncodedResult
+
+# Each set of values for the variables of @include and @skip has a plan of its own. A page has a
+# few of them; whoever tries all is served by the stock executor.
+MAX_PLANS = 16
+
+Variables = Mapping[str, Any]
+
+
+class Operation:
+    """One operation of a valid document, compiled as it is used.
+
+    Raises:
+        Irregular: it is one for the stock executor, whatever the variables.
+
+    Attributes:
+        type: query, mutation or subscription.
+        weight: how many fields were compiled for it so far.
+    """
+
+    def __init__(self, schema: Schema, document: DocumentNode, name: str | None) -> None:
+        definition = _find(document, name)
+        fragments = {
+            node.name.value: node
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        self.type = OperationType(definition.operation.value)
+        self.weight = 0
+        self._source = Source(schema, document, definition, fragments, name)
+        self._conditions = _condition_variables(document)
+        self._plans: dict[Hashable, Steps | Subscribing | None] = {}
+        self._coerce = compile_variables(schema._schema, definition.variable_definitions or ())
+
+    async def execute(
+        self, sent: Variables, context: Any, root: Any, extensions: dict[str, Any] | None
+    ) -> ExecutionResult:
+        """Run a query or a mutation.
+
+        Raises:
+            Irregular: this is for the stock executor; nothing was done yet.
+        """
+        steps, run = self._begin(sent, context, root, extensions)
+        return await self._finish(steps, run)
+
+    def stream(
+        self, sent: Variables, context: Any, root: Any, extensions: dict[str, Any] | None
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        """Begin a subscription; or run a query or a mutation, which has one result.
+
+        Raises:
+            Irregular: as `execute`.
+        """
+        plan, run = self._begin(sent, context, root, extensions)
+        if self.type is OperationType.SUBSCRIPTION:
+            return self._answer_events(plan, run)
+        return self._answer_once(plan, run)
+
+    def _begin(
+        self, sent: Variables, context: Any, root: Any, extensions: dict[str, Any] | None
+    ) -> tuple[Any, Run]:
+        values = self._coerce(sent)
+        run = Run(self._source, sent, values, context, root, extensions)
+        return self._plan(values), run
+
+    async def _finish(self, steps: Steps, run: Run) -> ExecutionResult:
+        serially = self.type is OperationType.MUTATION
+        try:
+            data = await (execute_serially if serially else execute_together)(
+                steps, run.root, run, None
+            )
+        except GraphQLError as error:
+            run.executor.collected_errors.add(error, None)
+            return ExecutionResult(None, run.errors)
+        return ExecutionResult(data, run.errors)
+
+    async def _answer_once(self, steps: Steps, run: Run) -> AsyncGenerator[ExecutionResult, None]:
+        yield await self._finish(steps, run)
+
+    async def _answer_events(
+        self, plan: Subscribing, run: Run
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        path = plan.field.path(None)
+        try:
+            events: Any = await settle(plan.subscribe(run.root, run, path))
+            assert_event_stream(events)
+        except Exception as error:
+            located = located_error(error, plan.field.nodes, path.as_list())
+            yield PreExecutionError(None, [located])
+            return
+        sharing = (self, orjson.dumps(run.sent, option=orjson.OPT_SORT_KEYS))
+        async with aclosing(events):
+            async for event in events:
+                yield await _answer(plan, run, event, sharing)
+
+    def _plan(self, values: Values) -> Any:
+        shape = tuple(values.get(name) for name in self._conditions)
+        if shape not in self._plans:
+            if len(self._plans) >= MAX_PLANS:
+                raise Irregular
+            self._plans[shape] = self._compile(values)
+        plan = self._plans[shape]
+        if plan is None:
+            raise Irregular
+        return plan
+
+    def _compile(self, values: Values) -> Steps | Subscribing | None:
+        schema = self._source.schema._schema
+        root_type = schema.get_root_type(self._source.definition.operation)
+        assert root_type is not None, "the document is valid"
+        selections = Selections(self._source, values)
+        try:
+            if self.type is OperationType.SUBSCRIPTION:
+                return selections.subscribing(root_type)
+            return selections.root_steps(root_type)
+        except (Irregular, GraphQLError, RecursionError):
+            return None
+        finally:
+            self.weight += selections.weight
+
+
+async def _answer(plan: Subscribing, run: Run, event: Any, sharing: Hashable) -> ExecutionResult:
+    """Answer one event; what was answered alike before is not done again."""
+    shared: dict[Hashable, bytes] | None = getattr(event, "encodings", None)
+    if shared and (encoded := shared.get(sharing)):
+        return EncodedResult(encoded)
+    result = await plan.execute(event, run.for_event(event))
+    if result.errors:
+        return result
+    encoded = orjson.dumps({"data": result.data})
+    if shared is not None:
+        shared[sharing] = encoded
+    return EncodedResult(encoded)
+
+
+def _find(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation to run, unless that is in doubt or something odd is asked of all of it."""
+    found = [
+        node
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode)
+        and (name is None or (node.name and node.name.value == name))
+    ]
+    if len(found) != 1 or found[0].directives:
+        raise Irregular
+    return found[0]
+
+
+def _condition_variables(document: DocumentNode) -> list[str]:
+    """The variables that decide what is included and what is skipped."""
+    names: dict[str, None] = {}
+
+    class Conditions(Visitor):
+        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+            for argument in node.arguments or ():
+                if isinstance(argument.value, VariableNode):
+                    names[argument.value.name.value] = None
+
+    visit(document, Conditions())
+    return list(names)

@@ -1,0 +1,182 @@
+"""Strawberry's schema with a thin way: prepared operations, and errors that carry a code."""
+
+from collections.abc import AsyncGenerator, Collection, Iterable
+from contextlib import aclosing, suppress
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from execution.coercion import Irregular
+from execution.operation import Operation
+from execution.operations import Operations
+from schema.errors import reveal
+
+# GraphiQL's introspection has 163 tokens, the whole contract in one query about 300. Validation
+# compares fields pair by pair: 1,000 tokens cost 90 ms at the worst, 2,000 twice that, 5,000 0.6 s.
+MAX_TOKENS = 1_000
+# Characters the lexer walks one by one even where they make no token: 1 MiB of them take 0.2 s.
+MAX_DOCUMENT_LENGTH = 100_000
+
+
+# What Strawberry raises for an operation that it does not even look at.
+UNPREPARED = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+
+
+class NamedOperation(ExecutionContext):
+    """One operation's context. Strawberry's runs the first of several when none is named."""
+
+    @property
+    def operation_name(self) -> str | None:
+        return self._provided_operation_name
+
+
+class Schema(strawberry.Schema):
+    """A schema that runs what it has seen before as closures, and the rest by the stock executor.
+
+    Every error carries a code, whichever way the operation came.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._operations = Operations(self)
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        for error in errors:
+            reveal(error)
+
+    def _create_execution_context(
+        self,
+        query: str | None,
+        allowed_operation_types: Iterable[OperationType],
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionContext:
+        return NamedOperation(
+            query=query,
+            schema=self,
+            allowed_operations=allowed_operation_types,
+            context=context_value,
+            root_value=root_value,
+            variables=variable_values,
+            provided_operation_name=operation_name,
+            operation_extensions=operation_extensions,
+            parse_options={
+                "max_tokens": MAX_TOKENS,
+                "max_source_length": MAX_DOCUMENT_LENGTH,  # type: ignore[typeddict-unknown-key]
+            },  # passed on to graphql-core's parser, which knows more options than the type
+        )
+
+    async def _prepare(
+        self, query: str | None, name: str | None, allowed: Collection[OperationType]
+    ) -> Operation | PreExecutionError | None:
+        """The operation, prepared before or now; None if the stock executor is to see to it.
+
+        Parsing and validating is left to Strawberry, and done once for each text and name that
+        are valid, as long as they are remembered.
+        """
+        # Extensions may do anything at any step: only the stock executor has room for them.
+        if self.extensions or self.directives:
+            return None
+        if query and (known := self._operations.find(query, name)):
+            return known if known.type in allowed else None
+        context = self._create_execution_context(query, allowed, operation_name=name)
+        runner = self.create_extensions_runner(context, [])
+        if error := await self._prepare_operation_async(context, runner):
+            return error
+        assert query is not None
+        assert context.graphql_document is not None
+        return self._operations.add(query, name, context.graphql_document)
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """Run a query or a mutation. A list in the data may be JSON already: orjson writes it."""
+        # A subscription run as a query would answer once, with an iterator for its data.
+        allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
+        given = variable_values or {}, context_value, root_value, operation_extensions
+        try:
+            operation = await self._prepare(query, operation_name, allowed)
+            if isinstance(operation, PreExecutionError):
+                return self._reveal_errors(operation)
+            if operation:
+                with suppress(Irregular):
+                    return self._reveal_errors(await operation.execute(*given))
+            return await super().execute(
+                query,
+                variable_values,
+                context_value,
+                root_value,
+                operation_name,
+                allowed,
+                operation_extensions,
+            )
+        except CannotGetOperationTypeError as error:
+            return self.refuse(GraphQLError(error.as_http_error_reason(), original_error=error))
+
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+    ) -> AsyncGenerator[Any, None]:
+        # A WebSocket has one context for all its operations: a copy keeps what a resolver puts
+        # there (a data loader) from outliving its operation.
+        context = dict(context_value) if isinstance(context_value, dict) else context_value
+        allowed = set(allowed_operation_types or OperationType)
+        given = variable_values or {}, context, root_value, operation_extensions
+        # What cannot be prepared has an error that Strawberry words for streams.
+        with suppress(Irregular, *UNPREPARED):
+            operation = await self._prepare(query, operation_name, allowed)
+            if isinstance(operation, Operation):
+                return self._coded(operation.stream(*given))
+        return self._coded(
+            await super().stream(
+                query,
+                variable_values,
+                context,
+                root_value,
+                operation_name,
+                operation_extensions,
+                allowed_operation_types,
+            )
+        )
+
+    async def _coded(self, results: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+        """Strawberry lets what breaks before execution (a validation rule, say) fly here."""
+        async with aclosing(results):
+            try:
+                async for result in results:
+                    yield self._reveal_errors(result)
+            except Exception as error:
+                yield self.refuse(GraphQLError(str(error), original_error=error))
+
+    def _reveal_errors(self, result: ExecutionResult) -> ExecutionResult:
+        if result.errors:
+            self._process_errors(result.errors)
+        return result
+
+    def refuse(self, error: GraphQLError) -> PreExecutionError:
+        self._process_errors([error])
+        return PreExecutionError(data=None, errors=[error])

@@ -1,0 +1,195 @@
+"""A selection as a plan: its fields for each type, collected once, as the stock executor would."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    GraphQLAbstractType,
+    GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLLeafType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLUnionType,
+)
+from graphql.execution.collect_fields import (
+    FieldDetails,
+    FragmentDetails,
+    GroupedFieldSet,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types import ExecutionResult
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.field import StrawberryField
+
+from execution.coercion import Irregular, Values
+from execution.completion import (
+    Completion,
+    complete_abstract,
+    complete_leaf,
+    complete_list,
+    complete_not_null,
+)
+from execution.objects import complete_object
+from execution.resolution import (
+    Resolve,
+    Step,
+    attribute_step,
+    compile_resolver,
+    resolver_step,
+    typename_step,
+)
+from execution.run import Field, Run, Source
+
+# Fragments in fragments grow to a power of their length when they are spread out. The contract in
+# one query has some 100 fields.
+MAX_FIELDS = 500
+
+DEFINITION = GraphQLCoreConverter.DEFINITION_BACKREF
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribing:
+    """A subscription's root field."""
+
+    field: Field
+    subscribe: Resolve
+    completion: Completion
+
+    async def execute(self, event: Any, run: Run) -> ExecutionResult:
+        """Answer one event."""
+        path = self.field.path(None)
+        try:
+            completed = self.completion.effectful(event, run, path)
+            if self.completion.awaits:
+                completed = await completed
+        except Exception as error:
+            try:
+                completed = run.fail(error, self.field, self.field.type, path)
+            except GraphQLError as fatal:
+                run.executor.collected_errors.add(fatal, None)
+                return ExecutionResult(None, run.errors)
+        return ExecutionResult({self.field.key: completed}, run.errors)
+
+
+class Selections:
+    """Compiles the selections of one operation, for variables that include and skip alike."""
+
+    def __init__(self, source: Source, values: Values) -> None:
+        self._source = source
+        self._schema = source.schema._schema
+        self._values = VariableValues({}, values)
+        self.weight = 0
+        self._fragments = {
+            name: FragmentDetails(node, None) for name, node in source.fragments.items()
+        }
+
+    def root_steps(self, root_type: GraphQLObjectType) -> list[tuple[str, Step]]:
+        """The root fields, by key.
+
+        Raises:
+            Irregular: the operation has something that only the stock executor knows.
+        """
+        return self._steps(root_type, self._root_fields(root_type))
+
+    def subscribing(self, root_type: GraphQLObjectType) -> "Subscribing":
+        """The one root field of a subscription: its source, and how its events are completed.
+
+        Raises:
+            Irregular: as `root_steps`.
+        """
+        fields = self._root_fields(root_type)
+        if len(fields) != 1:
+            raise Irregular
+        [(key, details)] = fields.items()
+        field = self._field(root_type, key, details)
+        completion = self._complete(field.type, field)
+        own = field.definition.extensions[DEFINITION]
+        stock = field.definition.subscribe
+        if stock is None or own.extensions or own.base_resolver is None:
+            raise Irregular
+        return Subscribing(field, compile_resolver(self._source, own, field, stock), completion)
+
+    def _root_fields(self, root_type: GraphQLObjectType) -> GroupedFieldSet:
+        definition = self._source.definition
+        return collect_fields(
+            self._schema, self._fragments, self._values, root_type, definition
+        ).grouped_field_set
+
+    def _steps(self, parent: GraphQLObjectType, fields: GroupedFieldSet) -> list[tuple[str, Step]]:
+        return [(key, self._step(parent, key, details)) for key, details in fields.items()]
+
+    def _step(self, parent: GraphQLObjectType, key: str, details: list[FieldDetails]) -> Step:
+        if details[0].node.name.value == "__typename":
+            return typename_step(parent.name)
+        field = self._field(parent, key, details)
+        completion = self._complete(field.type, field)
+        own = field.definition.extensions[DEFINITION]
+        assert isinstance(own, StrawberryField)
+        if own.is_basic_field and self._source.schema.config.default_resolver is getattr:
+            return attribute_step(own.python_name, field, completion)
+        return resolver_step(self._source, own, field, completion)
+
+    def _field(self, parent: GraphQLObjectType, key: str, details: list[FieldDetails]) -> Field:
+        definition = self._schema.get_field(parent, details[0].node.name.value)
+        if definition is None or DEFINITION not in definition.extensions:
+            raise Irregular  # introspection
+        self.weight += 1
+        if self.weight > MAX_FIELDS:
+            raise Irregular
+        return Field(key, parent, definition, details)
+
+    def _complete(self, type_: GraphQLOutputType, field: Field) -> Completion:
+        if isinstance(type_, GraphQLNonNull):
+            return complete_not_null(self._complete(type_.of_type, field), type_, field)
+        if isinstance(type_, GraphQLList):
+            item = self._complete(type_.of_type, field)
+            return complete_list(item, type_.of_type, type_, field)
+        if isinstance(type_, GraphQLObjectType):
+            return self._complete_object(type_, field)
+        if isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
+            return self._complete_abstract(type_, field)
+        assert isinstance(type_, GraphQLLeafType)
+        return complete_leaf(type_, field)
+
+    def _complete_abstract(self, type_: GraphQLAbstractType, field: Field) -> Completion:
+        if isinstance(type_, GraphQLInterfaceType) and _definition(type_).resolve_type:
+            raise Irregular
+        members = {
+            _plain(member): self._complete_object(member, field)
+            for member in self._schema.get_possible_types(type_)
+        }
+        return complete_abstract(members, type_, field)
+
+    def _complete_object(self, type_: GraphQLObjectType, field: Field) -> Completion:
+        fields = collect_subfields(
+            self._schema,
+            self._fragments,
+            self._values,
+            self._source.definition,
+            type_,
+            field.details,
+        ).grouped_field_set
+        steps = self._steps(type_, fields)
+        # Strawberry has types with interfaces looked at, whether they are what they should be.
+        expected = _plain(type_) if type_.is_type_of else None
+        return complete_object(steps, expected, type_, field)
+
+
+def _definition(type_: GraphQLObjectType | GraphQLInterfaceType) -> StrawberryObjectDefinition:
+    definition = type_.extensions[DEFINITION]
+    assert isinstance(definition, StrawberryObjectDefinition)
+    return definition
+
+
+def _plain(type_: GraphQLObjectType) -> StrawberryObjectDefinition:
+    """The definition that all objects of a type share, by which they are told apart."""
+    definition = _definition(type_)
+    if definition.is_type_of or definition.concrete_of or definition.is_graphql_generic:
+        raise Irregular
+    return definition
