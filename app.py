@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from db.desk import Desk
@@ -79,10 +80,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 class BoxOfficeApp(GraphQLApp):
     """GraphQL with the office at hand."""
 
-    async def get_context(
-        self, request: Request | WebSocket, response: Response | WebSocket
-    ) -> dict[str, Any]:
-        return {"request": request, "response": response, "office": request.app.state.office}
+    def make_context(self, request: Request | WebSocket) -> dict[str, Any]:
+        return {"request": request, "office": request.app.state.office}
 
 
 async def to_explorer(request: Request) -> Response:
@@ -106,7 +105,19 @@ async def readyz(request: Request) -> Response:
 
 graphql = BoxOfficeApp(schema)
 
-app = Starlette(
+
+class BoxOffice(Starlette):
+    """The routes; what is for GraphQL over HTTP needs no looking for its own."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            scope["app"] = self
+            await graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+app = BoxOffice(
     routes=[
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", graphql),

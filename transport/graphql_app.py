@@ -11,7 +11,7 @@ import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
@@ -22,20 +22,50 @@ from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from execution.schema import UNPREPARED
 from schema.errors import STATUS, describe
 from transport.bodies import (
     GRAPHQL,
     MAX_BODY_BYTES,
+    PLAIN,
     BoundedRequest,
     LastAnswer,
     negotiate,
     require_json,
 )
 from transport.event_stream import EventStream
+from transport.plain_post import PlainPost, plain_media_type, read_plain_post, replay
 from transport.stalls import in_time
 from transport.web_socket import SocketAdapter, SocketHandler
 
 INIT_TIMEOUT = timedelta(seconds=10)
+
+
+_CONTENT_TYPES = {name: f"{name}; charset=utf-8".encode() for name in (GRAPHQL, PLAIN)}
+
+
+def to_answer(result: ExecutionResult) -> GraphQLHTTPResponse:
+    """What a client gets. Where nothing was executed there is no `data`, not even null."""
+    answer: GraphQLHTTPResponse = {"data": result.data}
+    if result.errors:
+        answer["errors"] = [error.formatted for error in result.errors]
+        if result.data is None and all(error.path is None for error in result.errors):
+            del answer["data"]
+    if result.extensions:
+        answer["extensions"] = result.extensions
+    return answer
+
+
+def status_of(answer: Any, media_type: str) -> int:
+    """The HTTP status: the strict media type has one for what was not executed."""
+    if "data" in answer or media_type != GRAPHQL:
+        return 200
+    code: str = answer["errors"][0]["extensions"]["code"]
+    return STATUS[code]
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.disconnect"}
 
 
 class GraphQLApp(GraphQL[Any, None]):
@@ -64,9 +94,52 @@ class GraphQLApp(GraphQL[Any, None]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await self.serve_socket(scope, receive, send)
-        else:
-            response = await self.respond(Request(scope, receive))
-            await response(scope, receive, send)
+            return
+        if scope["method"] == "POST" and (media_type := plain_media_type(scope["headers"])):
+            message = await receive()
+            post = read_plain_post(message)
+            if post and await self.answer_plainly(post, media_type, scope, send):
+                return
+            receive = replay(message, receive)
+        response = await self.respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def answer_plainly(
+        self, post: PlainPost, media_type: str, scope: Scope, send: Send
+    ) -> bool:
+        """Answer by the short way; False if nothing was done, and the long way is to be taken."""
+        try:
+            result = await self.schema.execute(
+                post.query,
+                variable_values=post.variables,
+                context_value=self.make_context(Request(scope)),
+                operation_name=post.operation_name,
+                operation_extensions=post.extensions,
+            )
+        except UNPREPARED:
+            return False
+        except Exception as error:
+            await self.refuse_fault(Request(scope), error)(scope, _nothing_more, send)
+            return True
+        answer = to_answer(result)
+        body = orjson.dumps(answer)
+        headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", _CONTENT_TYPES[media_type]),
+        ]
+        status = status_of(answer, media_type)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        return True
+
+    def make_context(self, request: Request | WebSocket) -> dict[str, Any]:
+        """What resolvers find in their context."""
+        return {"request": request}
+
+    async def get_context(
+        self, request: Request | WebSocket, response: Response | WebSocket
+    ) -> dict[str, Any]:
+        return self.make_context(request)
 
     async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         stalled = False
@@ -92,8 +165,11 @@ class GraphQLApp(GraphQL[Any, None]):
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         except Exception as error:
-            code, message, extensions = describe(error)
-            return self.refuse(request, STATUS[code], message, {**extensions, "code": code})
+            return self.refuse_fault(request, error)
+
+    def refuse_fault(self, request: Request, error: Exception) -> Response:
+        code, message, extensions = describe(error)
+        return self.refuse(request, STATUS[code], message, {**extensions, "code": code})
 
     def refuse_as_http(self, request: Request, refused: HTTPException) -> Response:
         cause, status, headers = refused.__cause__, refused.status_code, {}
@@ -155,20 +231,14 @@ class GraphQLApp(GraphQL[Any, None]):
     async def process_result(
         self, request: Request, result: ExecutionResult
     ) -> GraphQLHTTPResponse:
-        """Where nothing was executed the specification wants no `data`, not even null."""
-        response = await super().process_result(request, result)
-        if result.data is None and all(error.path is None for error in result.errors or ()):
-            del response["data"]
-        return response
+        return to_answer(result)
 
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
-        status = 200
-        if "data" not in response_data and sub_response.media_type == GRAPHQL:
-            status = STATUS[response_data["errors"][0]["extensions"]["code"]]
+        media_type = str(sub_response.media_type)
         response = Response(
             self.encode_json(response_data),
-            sub_response.status_code or status,
-            media_type=f"{sub_response.media_type}; charset=utf-8",
+            sub_response.status_code or status_of(response_data, media_type),
+            media_type=f"{media_type}; charset=utf-8",
             background=sub_response.background,
         )
         response.headers.raw.extend(sub_response.headers.raw)

@@ -1,0 +1,100 @@
+"""The plain POST: JSON in one piece, JSON asked for. What nearly every request is, on a short way.
+
+Nothing is refused here: whatever is not plain, or not right, goes the long way, which knows what
+to say.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from cross_web import HTTPException
+from starlette.types import Message, Receive
+
+from transport.bodies import MAX_BODY_BYTES, negotiate, require_json
+
+Header = tuple[bytes, bytes]
+
+# Clients send few combinations of headers; a memory of them saves reading each time.
+MAX_REMEMBERED = 256
+MAX_HEADER_LENGTH = 256
+MAX_LENGTH_DIGITS = len(str(MAX_BODY_BYTES)) - 1
+_media_types: dict[Header, str | None] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPost:
+    """What was posted."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+    extensions: dict[str, Any] | None
+
+
+def plain_media_type(headers: Iterable[Header]) -> str | None:
+    """The media type to answer in, if these are the headers of a plain POST."""
+    content_type = accept = b""
+    for name, value in headers:
+        if name == b"content-type":
+            if content_type:
+                return None
+            content_type = value
+        elif name == b"accept":
+            if accept:
+                return None
+            accept = value
+        elif name == b"content-length" and len(value) > MAX_LENGTH_DIGITS:
+            return None  # perhaps too long: to be refused before it is read
+    asked = content_type, accept
+    try:
+        return _media_types[asked]
+    except KeyError:
+        media_type = _read_media_type(content_type.decode("latin-1"), accept.decode("latin-1"))
+    if len(_media_types) < MAX_REMEMBERED and max(map(len, asked)) <= MAX_HEADER_LENGTH:
+        _media_types[asked] = media_type
+    return media_type
+
+
+def _read_media_type(content_type: str, accept: str) -> str | None:
+    try:
+        require_json(content_type)
+    except HTTPException:
+        return None
+    streams = "text/event-stream" in accept or "multipart/" in accept
+    return None if streams else negotiate(accept)
+
+
+def read_plain_post(message: Message) -> PlainPost | None:
+    """What was posted, if it came whole and is a request in due form."""
+    body = message.get("body", b"")
+    if message.get("more_body") or not body or len(body) > MAX_BODY_BYTES:
+        return None
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if type(data) is not dict:
+        return None
+    query, variables = data.get("query"), data.get("variables")
+    name, extensions = data.get("operationName"), data.get("extensions")
+    if (
+        not query
+        or type(query) is not str
+        or not isinstance(variables, dict | None)
+        or not isinstance(name, str | None)
+        or not isinstance(extensions, dict | None)
+    ):
+        return None
+    return PlainPost(query, variables, name or None, extensions)
+
+
+def replay(message: Message, receive: Receive) -> Receive:
+    """`receive`, with a message that was read already to come again."""
+    read = [message]
+
+    async def receive_again() -> Message:
+        return read.pop() if read else await receive()
+
+    return receive_again
