@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from weakref import WeakValueDictionary
 
 from booking.decision import Change
@@ -56,7 +57,7 @@ class SeatMaps:
         self._histories: WeakValueDictionary[int, History] = WeakValueDictionary()
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._watched: Counter[int] = Counter()
-        self._news: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
+        self._waiting: defaultdict[int, set[asyncio.Future[None]]] = defaultdict(set)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take over what this process has just committed."""
@@ -79,8 +80,12 @@ class SeatMaps:
         return history.at(version) or await self._read_old(history, version)
 
     async def follow(
-        self, show_id: int, since: int | None = None, every: timedelta = timedelta()
-    ) -> AsyncGenerator[Update, None]:
+        self,
+        show_id: int,
+        since: int | None = None,
+        every: timedelta = timedelta(),
+        look: Callable[[Update], Any] = lambda update: update,
+    ) -> AsyncGenerator[Any, None]:
         """Yield what changed after version `since` (or the whole map), then each change.
 
         Changes within `every` of an update are folded into the next, and so is everything a
@@ -91,17 +96,24 @@ class SeatMaps:
             NoSuchShow: there is no show with this id.
             Unavailable: the database can't be had at the start; later it is waited for.
         """
+        loop = asyncio.get_running_loop()
         with self._watching(show_id):
             history = await self._reach(show_id, await self._read_version(show_id))
             update = await self._first(history, since)
             while True:
                 version = update.version
-                yield update
+                yield look(update)
                 del update  # or each who waits would keep the last
                 if every:
                     await asyncio.sleep(every.total_seconds())
                 while history.version == version:
-                    await self._news[show_id].wait()
+                    # No coroutine of its own: a thousand go through here for each change.
+                    waiting, news = self._waiting[show_id], loop.create_future()
+                    waiting.add(news)
+                    try:
+                        await news
+                    finally:
+                        waiting.discard(news)
                 update = self._next(history, version, folded=bool(every))
 
     async def watch(self) -> None:
@@ -124,8 +136,9 @@ class SeatMaps:
 
     def _tell(self, show_id: int) -> None:
         """Wake everybody who waits for a change of this show."""
-        if news := self._news.pop(show_id, None):
-            news.set()
+        for news in self._waiting.pop(show_id, ()):
+            if not news.done():
+                news.set_result(None)
 
     @contextmanager
     def _watching(self, show_id: int) -> Iterator[None]:
@@ -136,7 +149,7 @@ class SeatMaps:
             self._watched[show_id] -= 1
             if not self._watched[show_id]:
                 del self._watched[show_id]
-                self._news.pop(show_id, None)
+                self._waiting.pop(show_id, None)
                 if history := self._histories.get(show_id):
                     history.forget_updates()
 

@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +27,7 @@ from schema.errors import BadRequest, Unavailable
 from transport import event_stream, graphql_app, stalls
 from transport.bodies import GRAPHQL, MAX_BODY_BYTES, PLAIN
 from transport.graphql_app import GraphQLApp
+from transport.socket_protocol import WORTH_COPYING, SocketProtocol
 from transport.web_socket import MAX_OPERATIONS_PER_SOCKET
 
 UPDATE = "x" * 100_000
@@ -114,6 +115,11 @@ class Subscription:
                 yield number
 
     @strawberry.subscription
+    async def grow(self, sizes: list[int]) -> AsyncGenerator[str, None]:
+        for size in sizes:
+            yield "\u20ac" * size
+
+    @strawberry.subscription
     async def silence(self) -> AsyncGenerator[int, None]:
         async with watching():
             yield 0
@@ -136,17 +142,17 @@ class Subscription:
 
 
 @contextmanager
-def serving(app: Any, **settings: Any) -> Iterator[str]:
+def serving(app: Any, ws: Any = SocketProtocol, compressing: bool = False) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
             app,
             log_config=None,
             log_level="warning",
             lifespan="off",
-            ws="websockets-sansio",
+            ws=ws,
             ws_max_size=MAX_BODY_BYTES,
+            ws_per_message_deflate=compressing,
             timeout_graceful_shutdown=1,
-            **settings,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],))
@@ -682,6 +688,62 @@ def test_a_subscription_over_websocket(address: str) -> None:
             assert feed.closed == 1
 
     run(conversation())
+
+
+@pytest.mark.parametrize(
+    ("protocol", "compressing"),
+    [(SocketProtocol, False), (SocketProtocol, True), ("websockets-sansio", False)],
+)
+def test_a_message_of_any_length_arrives_whole(protocol: Any, compressing: bool) -> None:
+    sizes = [0, *range(10, 40), 1_300, WORTH_COPYING, 21_800, 21_850, 100_000]
+
+    async def conversation(address: str) -> None:
+        async with greeted(address, max_size=None) as ws:
+            query = "subscription ($sizes: [Int!]!) { grow(sizes: $sizes) }"
+            await subscribe(ws, query, name='"\u20ac', variables={"sizes": sizes})
+            for size in sizes:
+                message = {"data": {"grow": "\u20ac" * size}}
+                assert await hear(ws) == {"id": '"\u20ac', "type": "next", "payload": message}
+            assert (await hear(ws))["type"] == "complete"
+
+    schema = Schema(query=Query, subscription=Subscription)
+    with serving(GraphQLApp(schema), protocol, compressing) as address:
+        run(conversation(address))
+
+
+class Wire:
+    """A transport that takes note of what it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[bytes] = []
+        self.closing = False
+
+    def write(self, data: bytes) -> None:
+        self.given.append(data)
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        self.given += parts
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+
+def test_a_large_message_is_not_copied_for_each_client() -> None:
+    async def story() -> None:
+        protocol = SocketProtocol(uvicorn.Config(Query), uvicorn.server.ServerState(), {})
+        wire = Wire()
+        protocol.transport = wire  # type: ignore[assignment]
+        shared = b"x" * WORTH_COPYING
+        assert protocol.write_text(b"{", shared, b"}")
+        assert any(part is shared for part in wire.given)
+        protocol.pause_writing()
+        assert not protocol.write_text(b"{}"), "who does not read is not sent more"
+        protocol.resume_writing()
+        wire.closing = True
+        assert not protocol.write_text(b"{}")
+        assert len(wire.given) == 4
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("protocol", ["graphql-ws", "nonsense", None])

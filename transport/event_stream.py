@@ -13,6 +13,11 @@ from transport.stalls import ClientStalledError, in_time
 CLEANUP_TIMEOUT = 5.0
 
 
+def encoded_event(encoded: bytes) -> bytes:
+    """The event of a result that is JSON already."""
+    return b"event: next\r\ndata: %b\r\n\r\n" % encoded
+
+
 _open: "set[EventStream]" = set()
 
 
