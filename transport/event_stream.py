@@ -38,7 +38,11 @@ class EventStream(StreamingResponse):
     """
 
     def __init__(
-        self, events: AsyncGenerator[str, None], headers: Mapping[str, str], beat: str, every: float
+        self,
+        events: AsyncGenerator[str | bytes, None],
+        headers: Mapping[str, str],
+        beat: str,
+        every: float,
     ) -> None:
         super().__init__(events, headers=headers)
         self.events, self.beat, self.every = events, beat.encode(), every
