@@ -2,17 +2,15 @@
 
 import asyncio
 import logging
-from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any
 from weakref import WeakValueDictionary
 
 from booking.decision import Change
 from booking.history import MAX_STEPS, History, SeatMap, Update, fold, undo
 from db.errors import Unavailable
+from db.following import Audience, Following, Look
 from db.gathering import Gathering
 from db.pieces import Pieces
 from db.pool import Database, Row
@@ -23,12 +21,10 @@ READ_MAP = statements["read_map"]
 READ_CHANGES = statements["read_changes"]
 READ_VERSIONS = statements["read_versions"]
 
-# Changes made by this process are seen at once, others' within this time.
-WATCH_INTERVAL = 0.1
+# Changes made by this process are seen at once, others' within this time, for a statement each.
+WATCH_INTERVAL = 0.05
 # In bytes. A thousand maps of a thousand seats, encoded with two fields a seat, take 40 MB.
 CAPACITY = 64 << 20
-# A subscriber this far behind can't keep up: it gets everything since in one update.
-FOLD_BEHIND = 32
 
 _PENDING = ord("P")
 _CONFIRMED = ord("C")
@@ -56,8 +52,7 @@ class SeatMaps:
         self._versions: Gathering[int, int] = Gathering(self._read_versions)
         self._histories: WeakValueDictionary[int, History] = WeakValueDictionary()
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._watched: Counter[int] = Counter()
-        self._waiting: defaultdict[int, set[asyncio.Future[None]]] = defaultdict(set)
+        self._audience = Audience(self._forget_updates)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take over what this process has just committed."""
@@ -68,7 +63,7 @@ class SeatMaps:
                 history.advance(change.show.version, letters)
                 self._remember(history)
                 # Behind those who wait for the commit: there may be a thousand who watch.
-                asyncio.get_running_loop().call_soon(self._tell, change.show.id)
+                asyncio.get_running_loop().call_soon(self._audience.tell, change.show.id)
 
     async def at(self, show_id: int, version: int) -> SeatMap:
         """Return the map of a show at a version that exists.
@@ -79,48 +74,25 @@ class SeatMaps:
         history = await self._reach(show_id, version)
         return history.at(version) or await self._read_old(history, version)
 
-    async def follow(
+    def follow(
         self,
         show_id: int,
         since: int | None = None,
         every: timedelta = timedelta(),
-        look: Callable[[Update], Any] = lambda update: update,
-    ) -> AsyncGenerator[Any, None]:
-        """Yield what changed after version `since` (or the whole map), then each change.
+        look: Look = lambda update: update,
+    ) -> Following:
+        """Give what changed after version `since` (or the whole map), then each change.
 
-        Changes within `every` of an update are folded into the next, and so is everything a
-        subscriber has missed who is FOLD_BEHIND steps late: nothing is queued for anybody. All
-        who go the same step get the same update.
-
-        Raises:
-            NoSuchShow: there is no show with this id.
-            Unavailable: the database can't be had at the start; later it is waited for.
+        All who go the same step get the same update, as `look` sees it. The first raises
+        NoSuchShow, or Unavailable where the database can't be had; later it is waited for.
         """
-        loop = asyncio.get_running_loop()
-        with self._watching(show_id):
-            history = await self._reach(show_id, await self._read_version(show_id))
-            update = await self._first(history, since)
-            while True:
-                version = update.version
-                yield look(update)
-                del update  # or each who waits would keep the last
-                if every:
-                    await asyncio.sleep(every.total_seconds())
-                while history.version == version:
-                    # No coroutine of its own: a thousand go through here for each change.
-                    waiting, news = self._waiting[show_id], loop.create_future()
-                    waiting.add(news)
-                    try:
-                        await news
-                    finally:
-                        waiting.discard(news)
-                update = self._next(history, version, folded=bool(every))
+        return Following(show_id, partial(self._begin, show_id, since), every, look, self._audience)
 
     async def watch(self) -> None:
         """Look for changes made by other processes, for ever, whether the database is up or not."""
         while True:
             await asyncio.sleep(WATCH_INTERVAL)
-            if self._watched:
+            if self._audience.watched:
                 try:
                     await self._look()
                 except Unavailable:
@@ -129,29 +101,18 @@ class SeatMaps:
                     log.exception("could not look for changes; looking again")
 
     async def _look(self) -> None:
-        for show_id, version in (await self._read_versions(list(self._watched))).items():
+        for show_id, version in (await self._read_versions(list(self._audience.watched))).items():
             history = self._histories.get(show_id)
             if history and history.version < version:
                 await self._reach(show_id, version)
 
-    def _tell(self, show_id: int) -> None:
-        """Wake everybody who waits for a change of this show."""
-        for news in self._waiting.pop(show_id, ()):
-            if not news.done():
-                news.set_result(None)
+    def _forget_updates(self, show_id: int) -> None:
+        if history := self._histories.get(show_id):
+            history.forget_updates()
 
-    @contextmanager
-    def _watching(self, show_id: int) -> Iterator[None]:
-        self._watched[show_id] += 1
-        try:
-            yield
-        finally:
-            self._watched[show_id] -= 1
-            if not self._watched[show_id]:
-                del self._watched[show_id]
-                self._waiting.pop(show_id, None)
-                if history := self._histories.get(show_id):
-                    history.forget_updates()
+    async def _begin(self, show_id: int, since: int | None) -> tuple[History, Update]:
+        history = await self._reach(show_id, await self._read_version(show_id))
+        return history, await self._first(history, since)
 
     async def _first(self, history: History, since: int | None) -> Update:
         """What a new subscriber gets: the changes since its version where that can be told."""
@@ -163,11 +124,6 @@ class SeatMaps:
             return known
         rows = await self._read_changes(history.show_id, since, upto)
         return Update(history.show_id, upto, False, fold(_letters(row) for row in rows))
-
-    def _next(self, history: History, version: int, folded: bool) -> Update:
-        behind = history.version - version
-        upto = history.version if folded or behind > FOLD_BEHIND else version + 1
-        return history.since(version, upto) or history.snapshot()
 
     async def _reach(self, show_id: int, version: int) -> History:
         """Bring the show's map to this version or a later one."""
@@ -189,7 +145,7 @@ class SeatMaps:
         elif history.version < version:
             for row in await self._read_changes(show_id, history.version, version):
                 history.advance(row[0], _letters(row))
-        self._tell(show_id)
+        self._audience.tell(show_id)
         return history
 
     def _remember(self, history: History) -> None:

@@ -15,6 +15,7 @@ from strawberry.types.graphql import OperationType
 from execution.coercion import Irregular
 from execution.operation import Operation
 from execution.operations import Operations
+from execution.pushing import Answers
 from schema.errors import reveal
 
 # GraphiQL's introspection has 163 tokens, the whole contract in one query about 300. Validation
@@ -150,7 +151,10 @@ class Schema(strawberry.Schema):
         with suppress(Irregular, *UNPREPARED):
             operation = await self._prepare(query, operation_name, allowed)
             if isinstance(operation, Operation):
-                return self._coded(operation.stream(*given))
+                results = operation.stream(*given)
+                if isinstance(results, Answers):
+                    return results.through(self._coded)
+                return self._coded(results)
         return self._coded(
             await super().stream(
                 query,

@@ -7,11 +7,19 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Hashable,
+    Iterable,
+    Iterator,
+)
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import httpx
 import pytest
@@ -107,6 +115,41 @@ class Mutation:
 
 
 @strawberry.type
+class Piece:
+    number: int
+    encodings: strawberry.Private[dict[Hashable, bytes]] = field(default_factory=dict)
+
+    @strawberry.field
+    def half(self) -> float:
+        feed.yields += 1
+        if self.number == 3:
+            raise BadRequest("Not this one.")
+        return self.number / 2
+
+
+class Pieces(AsyncIterator[Piece]):
+    """The pieces 1 to 5, each the same for all: the first is iterated to, the others pushed."""
+
+    made: ClassVar[list[Piece]] = []
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    async def __anext__(self) -> Piece:
+        self.number += 1
+        if self.number == len(self.made):
+            raise StopAsyncIteration
+        return self.made[self.number]
+
+    async def aclose(self) -> None:
+        feed.closed += 1
+
+    async def push(self, take: Callable[[Piece], bool]) -> None:
+        while self.number + 1 < len(self.made) and take(self.made[self.number + 1]):
+            self.number += 1
+
+
+@strawberry.type
 class Subscription:
     @strawberry.subscription
     async def count(self, up_to: int = 3) -> AsyncGenerator[int, None]:
@@ -118,6 +161,10 @@ class Subscription:
     async def grow(self, sizes: list[int]) -> AsyncGenerator[str, None]:
         for size in sizes:
             yield "\u20ac" * size
+
+    @strawberry.subscription
+    async def share(self) -> AsyncIterator[Piece]:
+        return Pieces()
 
     @strawberry.subscription
     async def silence(self) -> AsyncGenerator[int, None]:
@@ -711,6 +758,33 @@ def test_a_message_of_any_length_arrives_whole(protocol: Any, compressing: bool)
         run(conversation(address))
 
 
+def test_what_is_pushed_is_answered_once_for_all_and_in_order(address: str) -> None:
+    Pieces.made = [Piece(number=number) for number in range(6)]
+
+    async def follow() -> None:
+        async with greeted(address) as ws:
+            await subscribe(ws, "subscription { share { number half } }")
+            for number in range(1, 6):
+                payload = (await hear(ws))["payload"]
+                if number == 3:
+                    (error,) = payload["errors"]
+                    assert error["extensions"] == {"code": "BAD_REQUEST"}
+                else:
+                    assert payload == {"data": {"share": {"number": number, "half": number / 2}}}
+            assert (await hear(ws))["type"] == "complete"
+
+    async def conversation() -> None:
+        await follow()
+        answered = feed.yields
+        await asyncio.gather(*(follow() for _ in range(5)))
+        # Only what failed is tried again: by the push, and by whoever then iterates to it.
+        assert answered == 6
+        assert feed.yields == answered + 5 * 2
+        assert feed.closed == 6
+
+    run(conversation())
+
+
 class Wire:
     """A transport that takes note of what it is given."""
 
@@ -864,7 +938,8 @@ def test_an_operation_that_fails_is_coded_and_leaves_its_neighbours_alone(
 @pytest.mark.parametrize("way", ["complete", "close", "abort"])
 def test_a_generator_ends_with_its_subscription(address: str, subscription: str, way: str) -> None:
     async def conversation() -> None:
-        async with greeted(address) as ws:
+        # A client whose queue is full reads no goodbye.
+        async with greeted(address, max_queue=None) as ws:
             await subscribe(ws, f"subscription {{ {subscription} }}")
             await hear(ws)
             assert (feed.opened, feed.closed) == (1, 0)

@@ -15,6 +15,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 )
 from strawberry.types.execution import PreExecutionError
 
+from execution.pushing import Answers
 from execution.shared import EncodedResult
 from schema.errors import RateLimited, log, reveal
 from transport.socket_protocol import SHORT_WAY
@@ -121,10 +122,16 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         """Send each result. What is encoded already takes the shortest way there is."""
         head, write = _NEXT % orjson.dumps(operation.id), self.websocket.write or _cannot
         before = True
+
+        def send(encoded: bytes) -> bool:
+            return write(head, encoded, b"}")
+
         async for result in results:
             if type(result) is EncodedResult:
-                if not write(head, result.encoded, b"}"):
+                if not send(result.encoded):
                     await self.websocket.send_late(head, result.encoded, b"}")
+                if isinstance(results, Answers):
+                    await results.push(send)
             elif before and isinstance(result, PreExecutionError):
                 await self._handle_pre_execution_error(operation, result)
                 return
