@@ -87,7 +87,7 @@ def _check_seats(
         yield Problem("seatNumbers", "Give either seatNumbers or seatCount.")
     if count is not None and count < 1:
         yield Problem("seatCount", f"It must be at least 1, not {count}.")
-    if numbers is None:
+    if numbers is None or _flawless(numbers, total_seats):
         return
     if not numbers:
         yield Problem("seatNumbers", "Name at least one seat.")
@@ -95,6 +95,11 @@ def _check_seats(
         yield beyond_the_house(outside, total_seats)
     if twice := _repeated(numbers):
         yield Problem("seatNumbers", f"Name each seat once, not {_list(twice)} again.")
+
+
+def _flawless(numbers: Sequence[int], total_seats: int) -> bool:
+    distinct = set(numbers)
+    return 0 < len(distinct) == len(numbers) and min(distinct) >= 1 and max(distinct) <= total_seats
 
 
 def _repeated(numbers: Sequence[int]) -> list[int]:

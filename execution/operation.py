@@ -62,6 +62,8 @@ class Operation:
         self.weight = 0
         # In what is shared, which may outlive the operation: it doesn't keep it in memory.
         self._identity = object()
+        mutates = self.type is OperationType.MUTATION
+        self._execute_root = execute_serially if mutates else execute_together
         self._source = Source(schema, document, definition, fragments, name)
         self._conditions = _condition_variables(document)
         self._plans: dict[Hashable, Steps | Subscribing | None] = {}
@@ -100,11 +102,8 @@ class Operation:
         return self._plan(values), run
 
     async def _finish(self, steps: Steps, run: Run) -> ExecutionResult:
-        serially = self.type is OperationType.MUTATION
         try:
-            data = await (execute_serially if serially else execute_together)(
-                steps, run.root, run, None
-            )
+            data = await self._execute_root(steps, run.root, run, None)
         except GraphQLError as error:
             run.executor.collected_errors.add(error, None)
             return ExecutionResult(None, run.errors)

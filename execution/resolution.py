@@ -118,6 +118,7 @@ def resolve_by_stock(source: Source, field: Field, stock: Callable[..., Any]) ->
 def _step(resolve: Resolve, resolve_awaits: bool, field: Field, completion: Completion) -> Step:
     finish = completion.effectful
     type_ = field.type
+    finish_awaits = completion.awaits
 
     def execute(source: Any, run: Run, above: Path | None) -> Any:
         path = field.path(above)
@@ -133,7 +134,7 @@ def _step(resolve: Resolve, resolve_awaits: bool, field: Field, completion: Comp
             if resolve_awaits:
                 value = await settle(value)
             completed = finish(_no_error(value), run, path)
-            return await completed if completion.awaits else completed
+            return await completed if finish_awaits else completed
         except Exception as error:
             return run.fail(error, field, type_, path)
 

@@ -29,6 +29,11 @@ MAX_DOCUMENT_LENGTH = 100_000
 UNPREPARED = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 
 
+Prepared = Operation | PreExecutionError | None
+EVERY_TYPE = frozenset(OperationType)
+EXECUTABLE = EVERY_TYPE - {OperationType.SUBSCRIPTION}
+
+
 class NamedOperation(ExecutionContext):
     """One operation's context. Strawberry's runs the first of several when none is named."""
 
@@ -46,6 +51,8 @@ class Schema(strawberry.Schema):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._operations = Operations(self)
+        # Extensions may do anything at any step: only the stock executor has room for them.
+        self._extended = bool(self.extensions or self.directives)
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
@@ -78,19 +85,19 @@ class Schema(strawberry.Schema):
             },  # passed on to graphql-core's parser, which knows more options than the type
         )
 
+    def _find(self, query: str | None, name: str | None) -> Operation | None:
+        return self._operations.find(query, name) if query else None
+
     async def _prepare(
         self, query: str | None, name: str | None, allowed: Collection[OperationType]
-    ) -> Operation | PreExecutionError | None:
-        """The operation, prepared before or now; None if the stock executor is to see to it.
+    ) -> Prepared:
+        """Prepare an operation seen for the first time; None if it is one for the stock executor.
 
         Parsing and validating is left to Strawberry, and done once for each text and name that
         are valid, as long as they are remembered.
         """
-        # Extensions may do anything at any step: only the stock executor has room for them.
-        if self.extensions or self.directives:
+        if self._extended:
             return None
-        if query and (known := self._operations.find(query, name)):
-            return known if known.type in allowed else None
         context = self._create_execution_context(query, allowed, operation_name=name)
         runner = self.create_extensions_runner(context, [])
         if error := await self._prepare_operation_async(context, runner):
@@ -111,15 +118,21 @@ class Schema(strawberry.Schema):
     ) -> ExecutionResult:
         """Run a query or a mutation. A list in the data may be JSON already: orjson writes it."""
         # A subscription run as a query would answer once, with an iterator for its data.
-        allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
-        given = variable_values or {}, context_value, root_value, operation_extensions
+        allowed = EXECUTABLE.intersection(allowed_operation_types or EXECUTABLE)
         try:
-            operation = await self._prepare(query, operation_name, allowed)
+            operation: Prepared = self._find(query, operation_name)
+            if operation is None:
+                operation = await self._prepare(query, operation_name, allowed)
             if isinstance(operation, PreExecutionError):
                 return self._reveal_errors(operation)
-            if operation:
-                with suppress(Irregular):
-                    return self._reveal_errors(await operation.execute(*given))
+            if operation and operation.type in allowed:
+                try:
+                    result = await operation.execute(
+                        variable_values or {}, context_value, root_value, operation_extensions
+                    )
+                    return self._reveal_errors(result)
+                except Irregular:
+                    pass  # nothing was done yet
             return await super().execute(
                 query,
                 variable_values,
@@ -145,13 +158,18 @@ class Schema(strawberry.Schema):
         # A WebSocket has one context for all its operations: a copy keeps what a resolver puts
         # there (a data loader) from outliving its operation.
         context = dict(context_value) if isinstance(context_value, dict) else context_value
-        allowed = set(allowed_operation_types or OperationType)
-        given = variable_values or {}, context, root_value, operation_extensions
+        allowed = EVERY_TYPE.intersection(allowed_operation_types or EVERY_TYPE)
         # What cannot be prepared has an error that Strawberry words for streams.
         with suppress(Irregular, *UNPREPARED):
-            operation = await self._prepare(query, operation_name, allowed)
-            if isinstance(operation, Operation):
-                results = operation.stream(*given)
+            operation: Prepared = self._find(query, operation_name)
+            if operation is None:
+                operation = await self._prepare(query, operation_name, allowed)
+            if isinstance(operation, PreExecutionError):
+                return self._coded(_only(operation))
+            if operation and operation.type in allowed:
+                results = operation.stream(
+                    variable_values or {}, context, root_value, operation_extensions
+                )
                 if isinstance(results, Answers):
                     return results.through(self._coded)
                 return self._coded(results)
@@ -184,3 +202,7 @@ class Schema(strawberry.Schema):
     def refuse(self, error: GraphQLError) -> PreExecutionError:
         self._process_errors([error])
         return PreExecutionError(data=None, errors=[error])
+
+
+async def _only(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:
+    yield result

@@ -41,6 +41,9 @@ def parse_time(value: object) -> datetime | NotATime:
 def write_time(value: object) -> str:
     """Write a time in UTC: 2026-01-31T19:30:00Z."""
     assert isinstance(value, datetime)
+    text = value.isoformat()
+    if text.endswith("+00:00"):
+        return text[:-6] + "Z"
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 

@@ -113,7 +113,7 @@ class GraphQLApp(GraphQL[Any, None]):
             result = await self.schema.execute(
                 post.query,
                 variable_values=post.variables,
-                context_value=self.make_context(Request(scope)),
+                context_value=self.make_context(scope),
                 operation_name=post.operation_name,
                 operation_extensions=post.extensions,
             )
@@ -133,14 +133,14 @@ class GraphQLApp(GraphQL[Any, None]):
         await send({"type": "http.response.body", "body": body})
         return True
 
-    def make_context(self, request: Request | WebSocket) -> dict[str, Any]:
+    def make_context(self, scope: Scope) -> dict[str, Any]:
         """What resolvers find in their context."""
-        return {"request": request}
+        return {}
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> dict[str, Any]:
-        return self.make_context(request)
+        return self.make_context(request.scope)
 
     async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         stalled = False
