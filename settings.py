@@ -41,6 +41,13 @@ class Settings(BaseSettings):
         description="Where our own PostgreSQL keeps its data; relative paths start in the project.",
     )
     web_concurrency: int = Field(default=1, ge=1, le=256, description="Number of server processes.")
+    map_cache_mb: int = Field(
+        default=64,
+        ge=1,
+        le=1 << 20,
+        description="Room for seat maps and their encoded forms in each process, in MiB. "
+        "A thousand maps of a thousand seats, with two fields a seat, take 40.",
+    )
 
     @field_validator("data_dir")
     @classmethod

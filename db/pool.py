@@ -2,20 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, LiteralString
+from functools import partial
+from typing import Any, LiteralString, TypeVar
 
 from psycopg import AsyncConnection, Error
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from db.errors import Interrupted, translate
+from db.gathering import Gathering
 from db.line import Line, LineConnection, line_on
 from db.statements import statements
 
 SET_UP_SESSION = statements["set_up_session"]
 PLAN_ONCE = statements["plan_once"]
 PING = statements["ping"]
+
+_K = TypeVar("_K", bound=Hashable)
+_V = TypeVar("_V")
 
 Row = Sequence[Any]
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -70,6 +75,7 @@ class Database:
         )
         self._kept: LineConnection | None = None  # the line used last: most often the next one
         self._healing: asyncio.Task[None] | None = None
+        self._gatherings: dict[Callable[..., Any], Gathering[Any, Any]] = {}
 
     async def open(self) -> None:
         """Start connecting. A database that is down now is found when it is up."""
@@ -140,6 +146,14 @@ class Database:
         # A cancelled caller (a closed WebSocket) must not cancel a wait inside the pool: before
         # Python 3.12 that can lose a connection.
         return await asyncio.shield(asyncio.ensure_future(self._fetch(statement, params, prepare)))
+
+    def together(
+        self, read: Callable[["Database", Sequence[_K]], Awaitable[Mapping[_K, _V]]]
+    ) -> Gathering[_K, _V]:
+        """Where those meet who look up by key with this reader, to share its statements."""
+        if read not in self._gatherings:
+            self._gatherings[read] = Gathering(partial(read, self))
+        return self._gatherings[read]
 
     async def write(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
         """Run one writing statement, a transaction by itself; never a second time.

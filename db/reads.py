@@ -1,5 +1,6 @@
 """Shows and bookings as they are, for those who only look."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,9 +66,8 @@ async def create_show(
 
 
 async def read_show(database: Database, show_id: int) -> Show | None:
-    """Return a show, or None where there is none with this id."""
-    rows = await database.fetch(READ_SHOWS, {"ids": [show_id]})
-    return show_from(rows[0]) if rows else None
+    """Return a show, or None where there is none with this id; many wait for one statement."""
+    return await database.together(_read_shows).find(show_id)
 
 
 async def list_shows(
@@ -96,10 +96,12 @@ async def list_shows(
 
 async def read_bookings(database: Database, keys: Sequence[tuple[int, UUID]]) -> list[BookedAt]:
     """Return the bookings with these show ids and ids, as they are by the database's clock now."""
-    rows = await database.fetch(
-        READ_BOOKINGS, {"show_ids": [key[0] for key in keys], "ids": [key[1] for key in keys]}
-    )
-    return [_booked_at(row) for row in rows]
+    bookings = database.together(_read_bookings)
+    if len(keys) == 1:
+        found = [await bookings.find(keys[0])]
+    else:
+        found = await asyncio.gather(*map(bookings.find, keys))
+    return [booked_at for booked_at in found if booked_at]
 
 
 async def list_bookings(
@@ -125,6 +127,20 @@ async def list_bookings(
         prepare=False,  # one plan for all filters would be good for none
     )
     return [_booked_at(row) for row in rows]
+
+
+async def _read_shows(database: Database, ids: Sequence[int]) -> dict[int, Show]:
+    rows = await database.fetch(READ_SHOWS, {"ids": list(ids)})
+    return {row[0]: show_from(row) for row in rows}
+
+
+async def _read_bookings(
+    database: Database, keys: Sequence[tuple[int, UUID]]
+) -> dict[tuple[int, UUID], BookedAt]:
+    rows = await database.fetch(
+        READ_BOOKINGS, {"show_ids": [key[0] for key in keys], "ids": [key[1] for key in keys]}
+    )
+    return {(row[1], row[2]): _booked_at(row) for row in rows}
 
 
 async def list_due(

@@ -2,27 +2,29 @@
 
 import asyncio
 import logging
-from collections import Counter, OrderedDict, defaultdict
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
+from weakref import WeakValueDictionary
 
 from booking.decision import Change
 from booking.history import MAX_STEPS, History, SeatMap, Update, fold, undo
 from db.errors import Unavailable
+from db.following import Audience, Following, Look
+from db.gathering import Gathering
+from db.pieces import Pieces
 from db.pool import Database, Row
+from db.shelf import Encodings, Shelf
 from db.statements import statements
 
 READ_MAP = statements["read_map"]
 READ_CHANGES = statements["read_changes"]
 READ_VERSIONS = statements["read_versions"]
 
-# Changes made by this process are seen at once, others' within this time.
-WATCH_INTERVAL = 0.1
-# A map takes a byte a seat, and up to about 0.5 MB for its last steps.
-MAX_MAPS = 1_000
-# A subscriber this far behind can't keep up: it gets everything since in one update.
-FOLD_BEHIND = 32
+# Changes made by this process are seen at once, others' within this time, for a statement each.
+WATCH_INTERVAL = 0.05
+# In bytes. A thousand maps of a thousand seats, encoded with two fields a seat, take 40 MB.
+CAPACITY = 64 << 20
 
 _PENDING = ord("P")
 _CONFIRMED = ord("C")
@@ -37,15 +39,20 @@ class NoSuchShow(Exception):
 class SeatMaps:
     """The maps of the shows that were asked for lately.
 
-    A map is never stale: a caller names the version that it has read, and gets that one.
+    A map is never stale: a caller names the version that it has read, and gets that one. Maps and
+    what they are encoded to share one shelf. Whoever follows a show holds on to its history, so
+    that it is found for as long, whether it has a place on the shelf or not.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, capacity: int = CAPACITY) -> None:
+        """Take a database, and the room for all that is kept, in bytes."""
+        self.shelf = Shelf(capacity)
+        self.pieces = Pieces(self.shelf)
         self._database = database
-        self._histories: OrderedDict[int, History] = OrderedDict()
-        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._watched: Counter[int] = Counter()
-        self._news: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
+        self._versions: Gathering[int, int] = Gathering(self._read_versions)
+        self._histories: WeakValueDictionary[int, History] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._audience = Audience(self._forget_updates)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take over what this process has just committed."""
@@ -54,7 +61,9 @@ class SeatMaps:
             if history:
                 letters = {number: ord(status[0]) for number, status in change.seats.items()}
                 history.advance(change.show.version, letters)
-                self._tell(change.show.id)
+                self._remember(history)
+                # Behind those who wait for the commit: there may be a thousand who watch.
+                asyncio.get_running_loop().call_soon(self._audience.tell, change.show.id)
 
     async def at(self, show_id: int, version: int) -> SeatMap:
         """Return the map of a show at a version that exists.
@@ -65,34 +74,25 @@ class SeatMaps:
         history = await self._reach(show_id, version)
         return history.at(version) or await self._read_old(history, version)
 
-    async def follow(
-        self, show_id: int, since: int | None = None, every: timedelta = timedelta()
-    ) -> AsyncGenerator[Update, None]:
-        """Yield what changed after version `since` (or the whole map), then each change.
+    def follow(
+        self,
+        show_id: int,
+        since: int | None = None,
+        every: timedelta = timedelta(),
+        look: Look = lambda update: update,
+    ) -> Following:
+        """Give what changed after version `since` (or the whole map), then each change.
 
-        Changes within `every` of an update are folded into the next, and so is everything a
-        subscriber has missed who is FOLD_BEHIND steps late: nothing is queued for anybody.
-
-        Raises:
-            NoSuchShow: there is no show with this id.
-            Unavailable: the database can't be had at the start; later it is waited for.
+        All who go the same step get the same update, as `look` sees it. The first raises
+        NoSuchShow, or Unavailable where the database can't be had; later it is waited for.
         """
-        with self._watching(show_id):
-            history = await self._reach(show_id, await self._read_version(show_id))
-            update = await self._first(history, since)
-            while True:
-                version = update.version
-                yield update
-                await asyncio.sleep(every.total_seconds())
-                while history.version == version:
-                    await self._news[show_id].wait()
-                update = self._next(history, version, folded=bool(every))
+        return Following(show_id, partial(self._begin, show_id, since), every, look, self._audience)
 
     async def watch(self) -> None:
         """Look for changes made by other processes, for ever, whether the database is up or not."""
         while True:
             await asyncio.sleep(WATCH_INTERVAL)
-            if self._watched:
+            if self._audience.watched:
                 try:
                     await self._look()
                 except Unavailable:
@@ -101,27 +101,18 @@ class SeatMaps:
                     log.exception("could not look for changes; looking again")
 
     async def _look(self) -> None:
-        for show_id, version in await self._database.fetch(
-            READ_VERSIONS, {"ids": list(self._watched)}
-        ):
+        for show_id, version in (await self._read_versions(list(self._audience.watched))).items():
             history = self._histories.get(show_id)
             if history and history.version < version:
                 await self._reach(show_id, version)
 
-    def _tell(self, show_id: int) -> None:
-        """Wake everybody who waits for a change of this show."""
-        if news := self._news.pop(show_id, None):
-            news.set()
+    def _forget_updates(self, show_id: int) -> None:
+        if history := self._histories.get(show_id):
+            history.forget_updates()
 
-    @contextmanager
-    def _watching(self, show_id: int) -> Iterator[None]:
-        self._watched[show_id] += 1
-        try:
-            yield
-        finally:
-            self._watched[show_id] -= 1
-            if not self._watched[show_id]:
-                del self._watched[show_id]
+    async def _begin(self, show_id: int, since: int | None) -> tuple[History, Update]:
+        history = await self._reach(show_id, await self._read_version(show_id))
+        return history, await self._first(history, since)
 
     async def _first(self, history: History, since: int | None) -> Update:
         """What a new subscriber gets: the changes since its version where that can be told."""
@@ -134,16 +125,11 @@ class SeatMaps:
         rows = await self._read_changes(history.show_id, since, upto)
         return Update(history.show_id, upto, False, fold(_letters(row) for row in rows))
 
-    def _next(self, history: History, version: int, folded: bool) -> Update:
-        behind = history.version - version
-        upto = history.version if folded or behind > FOLD_BEHIND else version + 1
-        return history.since(version, upto) or history.snapshot()
-
     async def _reach(self, show_id: int, version: int) -> History:
         """Bring the show's map to this version or a later one."""
         history = self._histories.get(show_id)
         if history is None or history.version < version:
-            async with self._locks[show_id]:
+            async with self._locks.setdefault(show_id, asyncio.Lock()):
                 history = await self._advance(show_id, version)
         self._remember(history)
         return history
@@ -159,25 +145,22 @@ class SeatMaps:
         elif history.version < version:
             for row in await self._read_changes(show_id, history.version, version):
                 history.advance(row[0], _letters(row))
-        self._tell(show_id)
+        self._audience.tell(show_id)
         return history
 
     def _remember(self, history: History) -> None:
-        """Keep a map as the latest used; forget the oldest that nobody watches or waits for."""
-        self._histories[history.show_id] = history
-        self._histories.move_to_end(history.show_id)
-        excess = len(self._histories) - MAX_MAPS
-        for show_id in list(self._histories)[:excess] if excess > 0 else ():
-            if not self._watched[show_id] and not self._locks[show_id].locked():
-                del self._histories[show_id], self._locks[show_id]
-                self._news.pop(show_id, None)
+        """Keep a map as the latest used. What holds it in memory is its place on the shelf."""
+        self.shelf.keep(history.show_id, history.size, history.forget)
 
     async def _read_version(self, show_id: int) -> int:
-        rows = await self._database.fetch(READ_VERSIONS, {"ids": [show_id]})
-        if not rows:
+        version = await self._versions.find(show_id)
+        if version is None:
             raise NoSuchShow
-        version: int = rows[0][1]
         return version
+
+    async def _read_versions(self, show_ids: Sequence[int]) -> dict[int, int]:
+        rows = await self._database.fetch(READ_VERSIONS, {"ids": list(show_ids)})
+        return {row[0]: row[1] for row in rows}
 
     async def _read_map(self, show_id: int) -> History:
         rows = await self._database.fetch(READ_MAP, {"id": show_id})
@@ -189,13 +172,14 @@ class SeatMaps:
             letters[number - 1] = _PENDING
         for number in confirmed:
             letters[number - 1] = _CONFIRMED
-        return History(show_id, version, letters)
+        return History(show_id, version, letters, partial(Encodings, self.shelf))
 
     async def _read_old(self, history: History, version: int) -> SeatMap:
         """The map of a version whose steps aren't remembered: undo what the log says came later."""
         letters, upto = bytearray(history.letters), history.version
         rows = await self._read_changes(history.show_id, version, upto)
-        return undo(history.show_id, version, letters, map(_previous, reversed(rows)))
+        letters_then = undo(letters, map(_previous, reversed(rows)))
+        return SeatMap(history.show_id, version, letters_then)
 
     async def _read_changes(self, show_id: int, after: int, upto: int) -> list[Row]:
         return await self._database.fetch(

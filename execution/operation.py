@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Hashable, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import orjson
@@ -25,6 +26,7 @@ from strawberry.types.graphql import OperationType
 from execution.coercion import Irregular, Values, compile_variables
 from execution.completion import settle
 from execution.objects import Steps, execute_serially, execute_together
+from execution.pushing import Answers
 from execution.run import Run, Source
 from execution.selection import Selections, Subscribing
 from execution.shared import EncodedResult
@@ -34,6 +36,8 @@ from execution.shared import EncodedResult
 MAX_PLANS = 16
 
 Variables = Mapping[str, Any]
+
+_NONE: dict[Hashable, bytes] = {}
 
 
 class Operation:
@@ -56,6 +60,8 @@ class Operation:
         }
         self.type = OperationType(definition.operation.value)
         self.weight = 0
+        # In what is shared, which may outlive the operation: it doesn't keep it in memory.
+        self._identity = object()
         mutates = self.type is OperationType.MUTATION
         self._execute_root = execute_serially if mutates else execute_together
         self._source = Source(schema, document, definition, fragments, name)
@@ -84,7 +90,8 @@ class Operation:
         """
         plan, run = self._begin(sent, context, root, extensions)
         if self.type is OperationType.SUBSCRIPTION:
-            return self._answer_events(plan, run)
+            answers = Answers()
+            return answers.begin(self._answer_events(plan, run, answers))
         return self._answer_once(plan, run)
 
     def _begin(
@@ -106,7 +113,7 @@ class Operation:
         yield await self._finish(steps, run)
 
     async def _answer_events(
-        self, plan: Subscribing, run: Run
+        self, plan: Subscribing, run: Run, answers: Answers
     ) -> AsyncGenerator[ExecutionResult, None]:
         path = plan.field.path(None)
         try:
@@ -116,7 +123,8 @@ class Operation:
             located = located_error(error, plan.field.nodes, path.as_list())
             yield PreExecutionError(None, [located])
             return
-        sharing = (self, orjson.dumps(run.sent, option=orjson.OPT_SORT_KEYS))
+        sharing = (self._identity, orjson.dumps(run.sent, option=orjson.OPT_SORT_KEYS))
+        answers.opened(events, partial(_answer_at_once, plan, run, sharing))
         async with aclosing(events):
             async for event in events:
                 yield await _answer(plan, run, event, sharing)
@@ -159,6 +167,20 @@ async def _answer(plan: Subscribing, run: Run, event: Any, sharing: Hashable) ->
     if shared is not None:
         shared[sharing] = encoded
     return EncodedResult(encoded)
+
+
+def _answer_at_once(plan: Subscribing, run: Run, sharing: Hashable, event: Any) -> bytes | None:
+    """The same, encoded; None where it has to be waited for, or isn't without errors."""
+    shared: dict[Hashable, bytes] = getattr(event, "encodings", _NONE)
+    if encoded := shared.get(sharing):
+        return encoded
+    answering = _answer(plan, run, event, sharing)
+    try:
+        answering.send(None)
+    except StopIteration as done:
+        return done.value.encoded if isinstance(done.value, EncodedResult) else None
+    answering.close()
+    return None
 
 
 def _find(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -15,6 +15,7 @@ from strawberry.types.graphql import OperationType
 from execution.coercion import Irregular
 from execution.operation import Operation
 from execution.operations import Operations
+from execution.pushing import Answers
 from schema.errors import reveal
 
 # GraphiQL's introspection has 163 tokens, the whole contract in one query about 300. Validation
@@ -166,11 +167,12 @@ class Schema(strawberry.Schema):
             if isinstance(operation, PreExecutionError):
                 return self._coded(_only(operation))
             if operation and operation.type in allowed:
-                return self._coded(
-                    operation.stream(
-                        variable_values or {}, context, root_value, operation_extensions
-                    )
+                results = operation.stream(
+                    variable_values or {}, context, root_value, operation_extensions
                 )
+                if isinstance(results, Answers):
+                    return results.through(self._coded)
+                return self._coded(results)
         return self._coded(
             await super().stream(
                 query,

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -47,10 +48,8 @@ class Subscription:
         if show is None:
             raise BadRequest("There is no show with this id.")
         since = None if since_version is UNSET else since_version
-        # Closed with this generator, not whenever the garbage collector comes by.
-        async with aclosing(office.seat_maps.follow(show.id, since, every)) as updates:
-            async for update in updates:
-                yield update_view(update, show.seats_per_row)
+        look = partial(update_view, seats_per_row=show.seats_per_row, seat_maps=office.seat_maps)
+        return office.seat_maps.follow(show.id, since, every, look)
 
     @strawberry.subscription(
         description="The booking as it is, then each change of its status, up to FAILED, which is "

@@ -1,15 +1,14 @@
 """Our values as clients see them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import schema.types as api
-from booking.history import SeatMap, Update
-from booking.model import Booking, BookingStatus, Show, row_name
+from booking.history import Update, WholeMap
+from booking.model import Booking, BookingStatus, Show
 from db.seat_maps import SeatMaps
+from resolvers.seats import Seats, seat
 from schema import ids
-
-_STATUSES = {ord(status.value[0]): status for status in api.SeatStatus}
 
 
 def show_view(show: Show, seat_maps: SeatMaps) -> api.Show:
@@ -44,14 +43,23 @@ def booking_view(booking: Booking, show: Show, seat_maps: SeatMaps) -> api.Booki
     )
 
 
-def update_view(update: Update, seats_per_row: int) -> api.SeatMapUpdate:
-    """A step of a seat map."""
-    return api.SeatMapUpdate(
-        show_id=ids.show_id(update.show_id),
-        version=update.version,
-        snapshot=update.snapshot,
-        load_seats=partial(_changed_seats, update.seats, seats_per_row),
-    )
+def update_view(update: Update, seats_per_row: int, seat_maps: SeatMaps) -> api.SeatMapUpdate:
+    """A step of a seat map: one view for all who share the update."""
+    if update.view is None:
+        load: Callable[[], Sequence[api.Seat]]
+        if isinstance(update.seats, WholeMap):
+            load = partial(Seats, update.seats.seat_map, seats_per_row, seat_maps.pieces)
+        else:
+            load = partial(_changed_seats, update.seats, seats_per_row)
+        update.view = api.SeatMapUpdate(
+            show_id=ids.show_id(update.show_id),
+            version=update.version,
+            snapshot=update.snapshot,
+            load_seats=load,
+            encodings=update.forms,
+        )
+    view: api.SeatMapUpdate = update.view
+    return view
 
 
 async def _load_seat_map(show: Show, seat_maps: SeatMaps) -> api.SeatMap:
@@ -60,30 +68,16 @@ async def _load_seat_map(show: Show, seat_maps: SeatMaps) -> api.SeatMap:
         show_id=ids.show_id(show.id),
         version=seat_map.version,
         letters=seat_map.letters,
-        load_seats=partial(_all_seats, seat_map, show.seats_per_row),
+        load_seats=partial(Seats, seat_map, show.seats_per_row, seat_maps.pieces),
     )
 
 
-def _all_seats(seat_map: SeatMap, seats_per_row: int) -> list[api.Seat]:
-    return _seats(enumerate(seat_map.letters, start=1), seats_per_row)
-
-
 def _changed_seats(seats: Mapping[int, int], seats_per_row: int) -> list[api.Seat]:
-    return _seats(sorted(seats.items()), seats_per_row)
+    return [seat(number, letter, seats_per_row) for number, letter in sorted(seats.items())]
 
 
 def _booked_seats(booking: Booking, seats_per_row: int) -> list[api.Seat]:
     if not booking.active:
         return []
     letter = ord(booking.status.value[0])
-    return _seats(((number, letter) for number in booking.seat_numbers), seats_per_row)
-
-
-def _seats(letters: Iterable[tuple[int, int]], seats_per_row: int) -> list[api.Seat]:
-    seats = []
-    for number, letter in letters:
-        index, place = divmod(number - 1, seats_per_row)
-        row = row_name(index)
-        label, status = f"{row}{place + 1}", _STATUSES[letter]
-        seats.append(api.Seat(number=number, row=row, label=label, status=status))
-    return seats
+    return [seat(number, letter, seats_per_row) for number in booking.seat_numbers]

@@ -1,6 +1,6 @@
 """What clients see: shows, seats and bookings."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -59,10 +59,10 @@ class SeatMap:
         "one map for everybody."
     )
     letters: Private[SeatLetters]
-    load_seats: Private[Callable[[], list[Seat]]]
+    load_seats: Private[Callable[[], Sequence[Seat]]]
 
-    @strawberry.field(description="Every seat, by number.")
-    def seats(self) -> list[Seat]:
+    @strawberry.field(description="Every seat, by number.", graphql_type=list[Seat])
+    def seats(self) -> Sequence[Seat]:
         return self.load_seats()
 
     @strawberry.field(
@@ -143,8 +143,9 @@ class SeatMapUpdate:
         description="True: `seats` is the whole map, replace yours. False: `seats` are those that "
         "changed since the update before."
     )
-    load_seats: Private[Callable[[], list[Seat]]]
+    load_seats: Private[Callable[[], Sequence[Seat]]]
+    encodings: Private[dict[Hashable, bytes]]
 
-    @strawberry.field(description="The seats, by number.")
-    def seats(self) -> list[Seat]:
+    @strawberry.field(description="The seats, by number.", graphql_type=list[Seat])
+    def seats(self) -> Sequence[Seat]:
         return self.load_seats()

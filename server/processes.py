@@ -15,6 +15,7 @@ from uvicorn.server import Server
 from uvicorn.supervisors import Multiprocess
 
 from transport.http_protocol import HttpProtocol
+from transport.socket_protocol import SocketProtocol
 
 # Requests and subscriptions get this long to end by themselves, then they are cancelled.
 GRACE = timedelta(seconds=5)
@@ -94,8 +95,8 @@ def _config(app: str, workers: int, *, factory: bool = False) -> Config:
         workers=workers,
         lifespan="on",
         http=HttpProtocol,
-        # Of uvicorn's protocols for WebSockets, this one waits for slow readers when it sends.
-        ws="websockets-sansio",
+        # Ours is uvicorn's websockets-sansio, which waits for slow readers when it sends.
+        ws=SocketProtocol,
         ws_max_size=LARGEST_MESSAGE,
         # Compressing every change once more for every subscriber costs more than it saves.
         ws_per_message_deflate=False,

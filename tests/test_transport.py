@@ -7,11 +7,19 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Hashable,
+    Iterable,
+    Iterator,
+)
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import httpx
 import pytest
@@ -27,6 +35,7 @@ from schema.errors import BadRequest, Unavailable
 from transport import event_stream, graphql_app, stalls
 from transport.bodies import GRAPHQL, MAX_BODY_BYTES, PLAIN
 from transport.graphql_app import GraphQLApp
+from transport.socket_protocol import WORTH_COPYING, SocketProtocol
 from transport.web_socket import MAX_OPERATIONS_PER_SOCKET
 
 UPDATE = "x" * 100_000
@@ -106,12 +115,56 @@ class Mutation:
 
 
 @strawberry.type
+class Piece:
+    number: int
+    encodings: strawberry.Private[dict[Hashable, bytes]] = field(default_factory=dict)
+
+    @strawberry.field
+    def half(self) -> float:
+        feed.yields += 1
+        if self.number == 3:
+            raise BadRequest("Not this one.")
+        return self.number / 2
+
+
+class Pieces(AsyncIterator[Piece]):
+    """The pieces 1 to 5, each the same for all: the first is iterated to, the others pushed."""
+
+    made: ClassVar[list[Piece]] = []
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    async def __anext__(self) -> Piece:
+        self.number += 1
+        if self.number == len(self.made):
+            raise StopAsyncIteration
+        return self.made[self.number]
+
+    async def aclose(self) -> None:
+        feed.closed += 1
+
+    async def push(self, take: Callable[[Piece], bool]) -> None:
+        while self.number + 1 < len(self.made) and take(self.made[self.number + 1]):
+            self.number += 1
+
+
+@strawberry.type
 class Subscription:
     @strawberry.subscription
     async def count(self, up_to: int = 3) -> AsyncGenerator[int, None]:
         async with watching():
             for number in range(up_to):
                 yield number
+
+    @strawberry.subscription
+    async def grow(self, sizes: list[int]) -> AsyncGenerator[str, None]:
+        for size in sizes:
+            yield "\u20ac" * size
+
+    @strawberry.subscription
+    async def share(self) -> AsyncIterator[Piece]:
+        return Pieces()
 
     @strawberry.subscription
     async def silence(self) -> AsyncGenerator[int, None]:
@@ -136,17 +189,17 @@ class Subscription:
 
 
 @contextmanager
-def serving(app: Any, **settings: Any) -> Iterator[str]:
+def serving(app: Any, ws: Any = SocketProtocol, compressing: bool = False) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
             app,
             log_config=None,
             log_level="warning",
             lifespan="off",
-            ws="websockets-sansio",
+            ws=ws,
             ws_max_size=MAX_BODY_BYTES,
+            ws_per_message_deflate=compressing,
             timeout_graceful_shutdown=1,
-            **settings,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],))
@@ -564,7 +617,8 @@ def test_a_client_that_leaves_an_event_stream_ends_its_generator(
 ) -> None:
     request = {"query": f"subscription {{ {subscription} }}"}
     with client.stream("POST", "", json=request, headers=STREAM) as response:
-        next(response.iter_bytes())
+        parts = response.iter_bytes()  # kept: one that is dropped closes the connection
+        next(parts)
         assert feed.opened == 1
         assert feed.closed == 0
     until(lambda: feed.closed == 1, seconds=1)
@@ -681,6 +735,89 @@ def test_a_subscription_over_websocket(address: str) -> None:
             assert feed.closed == 1
 
     run(conversation())
+
+
+@pytest.mark.parametrize(
+    ("protocol", "compressing"),
+    [(SocketProtocol, False), (SocketProtocol, True), ("websockets-sansio", False)],
+)
+def test_a_message_of_any_length_arrives_whole(protocol: Any, compressing: bool) -> None:
+    sizes = [0, *range(10, 40), 1_300, WORTH_COPYING, 21_800, 21_850, 100_000]
+
+    async def conversation(address: str) -> None:
+        async with greeted(address, max_size=None) as ws:
+            query = "subscription ($sizes: [Int!]!) { grow(sizes: $sizes) }"
+            await subscribe(ws, query, name='"\u20ac', variables={"sizes": sizes})
+            for size in sizes:
+                message = {"data": {"grow": "\u20ac" * size}}
+                assert await hear(ws) == {"id": '"\u20ac', "type": "next", "payload": message}
+            assert (await hear(ws))["type"] == "complete"
+
+    schema = Schema(query=Query, subscription=Subscription)
+    with serving(GraphQLApp(schema), protocol, compressing) as address:
+        run(conversation(address))
+
+
+def test_what_is_pushed_is_answered_once_for_all_and_in_order(address: str) -> None:
+    Pieces.made = [Piece(number=number) for number in range(6)]
+
+    async def follow() -> None:
+        async with greeted(address) as ws:
+            await subscribe(ws, "subscription { share { number half } }")
+            for number in range(1, 6):
+                payload = (await hear(ws))["payload"]
+                if number == 3:
+                    (error,) = payload["errors"]
+                    assert error["extensions"] == {"code": "BAD_REQUEST"}
+                else:
+                    assert payload == {"data": {"share": {"number": number, "half": number / 2}}}
+            assert (await hear(ws))["type"] == "complete"
+
+    async def conversation() -> None:
+        await follow()
+        answered = feed.yields
+        await asyncio.gather(*(follow() for _ in range(5)))
+        # Only what failed is tried again: by the push, and by whoever then iterates to it.
+        assert answered == 6
+        assert feed.yields == answered + 5 * 2
+        assert feed.closed == 6
+
+    run(conversation())
+
+
+class Wire:
+    """A transport that takes note of what it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[bytes] = []
+        self.closing = False
+
+    def write(self, data: bytes) -> None:
+        self.given.append(data)
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        self.given += parts
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+
+def test_a_large_message_is_not_copied_for_each_client() -> None:
+    async def story() -> None:
+        protocol = SocketProtocol(uvicorn.Config(Query), uvicorn.server.ServerState(), {})
+        wire = Wire()
+        protocol.transport = wire  # type: ignore[assignment]
+        shared = b"x" * WORTH_COPYING
+        assert protocol.write_text(b"{", shared, b"}")
+        assert any(part is shared for part in wire.given)
+        protocol.pause_writing()
+        assert not protocol.write_text(b"{}"), "who does not read is not sent more"
+        protocol.resume_writing()
+        wire.closing = True
+        assert not protocol.write_text(b"{}")
+        assert len(wire.given) == 4
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("protocol", ["graphql-ws", "nonsense", None])
@@ -801,7 +938,8 @@ def test_an_operation_that_fails_is_coded_and_leaves_its_neighbours_alone(
 @pytest.mark.parametrize("way", ["complete", "close", "abort"])
 def test_a_generator_ends_with_its_subscription(address: str, subscription: str, way: str) -> None:
     async def conversation() -> None:
-        async with greeted(address) as ws:
+        # A client whose queue is full reads no goodbye.
+        async with greeted(address, max_queue=None) as ws:
             await subscribe(ws, f"subscription {{ {subscription} }}")
             await hear(ws)
             assert (feed.opened, feed.closed) == (1, 0)

@@ -14,7 +14,7 @@ import pytest
 from gql import Client, GraphQLRequest
 from gql.transport.websockets import WebsocketsTransport
 
-from db.seat_maps import FOLD_BEHIND
+from db.following import FOLD_BEHIND
 from tests.serving import Served
 
 PATIENCE = 30.0

@@ -13,6 +13,11 @@ from transport.stalls import ClientStalledError, in_time
 CLEANUP_TIMEOUT = 5.0
 
 
+def encoded_event(encoded: bytes) -> bytes:
+    """The event of a result that is JSON already."""
+    return b"event: next\r\ndata: %b\r\n\r\n" % encoded
+
+
 _open: "set[EventStream]" = set()
 
 
@@ -33,7 +38,11 @@ class EventStream(StreamingResponse):
     """
 
     def __init__(
-        self, events: AsyncGenerator[str, None], headers: Mapping[str, str], beat: str, every: float
+        self,
+        events: AsyncGenerator[str | bytes, None],
+        headers: Mapping[str, str],
+        beat: str,
+        every: float,
     ) -> None:
         super().__init__(events, headers=headers)
         self.events, self.beat, self.every = events, beat.encode(), every

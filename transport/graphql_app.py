@@ -23,6 +23,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from execution.schema import UNPREPARED
+from execution.shared import EncodedResult
 from schema.errors import STATUS, describe
 from transport.bodies import (
     GRAPHQL,
@@ -33,7 +34,7 @@ from transport.bodies import (
     negotiate,
     require_json,
 )
-from transport.event_stream import EventStream
+from transport.event_stream import EventStream, encoded_event
 from transport.http_protocol import send_whole
 from transport.plain_post import PlainPost, plain_media_type, read_plain_post, replay
 from transport.stalls import in_time
@@ -245,9 +246,12 @@ class GraphQLApp(GraphQL[Any, None]):
         transport = self._get_stream_transport(protocol)
         assert transport, "the protocol was found by its transport"
 
-        async def events() -> AsyncGenerator[str, None]:
+        async def events() -> AsyncGenerator[str | bytes, None]:
             async with aclosing(result):
                 async for value in result:
+                    if isinstance(value, EncodedResult):
+                        yield encoded_event(value.encoded)
+                        continue
                     response = await self.process_result(request, value)
                     yield transport.encode_next(response, self.encode_json_string)
             yield transport.encode_complete()

@@ -1,19 +1,24 @@
 """Subscriptions over WebSocket: graphql-transport-ws, with no message trusted."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import orjson
 from graphql import GraphQLError
-from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from starlette.websockets import WebSocketDisconnected as WebSocketClosed
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
 )
+from strawberry.types.execution import PreExecutionError
 
+from execution.pushing import Answers
+from execution.shared import EncodedResult
 from schema.errors import RateLimited, log, reveal
+from transport.socket_protocol import SHORT_WAY
 
 # A page watches a handful of shows; each operation may hold one unsent update in memory.
 MAX_OPERATIONS_PER_SOCKET = 50
@@ -21,11 +26,23 @@ MAX_CLOSE_REASON_BYTES = 123  # RFC 6455, 5.5: a control frame has 125, two are 
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
+    def __init__(self, view: Any, request: WebSocket, response: WebSocket) -> None:
+        super().__init__(view, request, response)
+        short_way = self.ws.scope.get("extensions", {}).get(SHORT_WAY)
+        self.write: Callable[..., bool] | None = short_way and short_way["write"]
+
     async def send_json(self, message: Mapping[str, object]) -> None:
-        try:
+        with _gone():
             await self.ws.send_text(self.view.encode_json_string(message))
-        except (WebSocketDisconnect, WebSocketClosed) as gone:
-            raise WebSocketDisconnected from gone
+
+    async def send_late(self, *parts: bytes) -> None:
+        """Send encoded text where `write` could not: the client must be waited for, or is gone."""
+        with _gone():
+            if self.write:
+                await self.ws.send({"type": "websocket.send"})  # nothing, but when it has read
+                if self.write(*parts):
+                    return
+            await self.ws.send_text(b"".join(parts).decode())
 
     async def close(self, code: int, reason: str) -> None:
         """Also where it is closed already: two operations may both find cause."""
@@ -33,6 +50,14 @@ class SocketAdapter(ASGIWebSocketAdapter):
         if self.ws.application_state == WebSocketState.CONNECTED:
             with suppress(WebSocketDisconnect):
                 await self.ws.close(code, short)
+
+
+@contextmanager
+def _gone() -> Iterator[None]:
+    try:
+        yield
+    except (WebSocketDisconnect, WebSocketClosed) as gone:
+        raise WebSocketDisconnected from gone
 
 
 def find_flaw(message: object) -> str | None:
@@ -55,7 +80,16 @@ def find_payload_flaw(payload: object) -> str | None:
     return None
 
 
+_NEXT = b'{"id":%b,"type":"next","payload":'
+
+
+def _cannot(*parts: bytes) -> bool:
+    return False
+
+
 class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
+    websocket: SocketAdapter
+
     async def handle_message(self, message: Any) -> None:
         if flaw := find_flaw(message):
             await self.handle_invalid_message(flaw)
@@ -77,12 +111,33 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def _send_result_stream(self, operation: Any, result_source: Any) -> None:
         try:
-            await super()._send_result_stream(operation, result_source)
+            await self._relay(operation, result_source)
         except WebSocketDisconnected:
             # It closes its generator now. Shutdown must not find it: cancelled a second time, the
             # generator's `finally` would stop at its first await.
             self.operations.pop(operation.id, None)
             raise
+
+    async def _relay(self, operation: Any, results: AsyncIterator[Any]) -> None:
+        """Send each result. What is encoded already takes the shortest way there is."""
+        head, write = _NEXT % orjson.dumps(operation.id), self.websocket.write or _cannot
+        before = True
+
+        def send(encoded: bytes) -> bool:
+            return write(head, encoded, b"}")
+
+        async for result in results:
+            if type(result) is EncodedResult:
+                if not send(result.encoded):
+                    await self.websocket.send_late(head, result.encoded, b"}")
+                if isinstance(results, Answers):
+                    await results.push(send)
+            elif before and isinstance(result, PreExecutionError):
+                await self._handle_pre_execution_error(operation, result)
+                return
+            else:
+                await operation.send_next(result)
+            before = False
 
     async def handle_task_exception(self, error: Exception) -> None:
         if not isinstance(error, WebSocketDisconnected):
