@@ -1,0 +1,103 @@
+"""A fresh server on a fresh database for each round, filled alike."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bench.contestants import HOLD_SECONDS, Contestant
+from bench.failure import Failure
+from bench.plan import Plan
+from bench.postgres import Postgres
+from bench.processes import Running
+
+# A slow server has a second's work under way when its load ends.
+BETWEEN_LOOKS = 0.4
+MOST_LOOKS = 50
+
+
+@dataclass(frozen=True)
+class House:
+    """Shows on sale at one server."""
+
+    contestant: Contestant
+    postgres: Postgres
+    database: str
+    keys: list[int]
+    server: Running
+
+    @property
+    def shows(self) -> list[str]:
+        """What clients call the shows."""
+        return [self.contestant.show_id(key) for key in self.keys]
+
+    @property
+    def url(self) -> str:
+        """Where it is asked."""
+        return f"http://{self.server.address}{self.contestant.path}"
+
+    def settled(self) -> int:
+        """Count the bookings on record once what is under way has come to its end.
+
+        Raises:
+            Failure: a seat was sold twice, or there is no end to it.
+        """
+        last = None
+        for _ in range(MOST_LOOKS):
+            found = count_bookings(self.postgres, self.database, self.contestant)
+            if found == last:
+                return found
+            last = found
+            time.sleep(BETWEEN_LOOKS)
+        raise Failure(f"{self.contestant.name}: bookings are still being made after the load")
+
+
+class Arena:
+    """The PostgreSQL, and databases filled once to be copied for each round."""
+
+    def __init__(self, postgres: Postgres, plan: Plan) -> None:
+        self.postgres = postgres
+        self.plan = plan
+        self._filled: dict[tuple[type[Contestant], int, int], tuple[str, list[int]]] = {}
+
+    @contextmanager
+    def database(
+        self, contestant: Contestant, shows: int, seats: int
+    ) -> Iterator[tuple[str, list[int]]]:
+        """A database with shows and nothing booked, and the shows' keys."""
+        template, keys = self._fill(contestant, shows, seats)
+        with self.postgres.copy(template) as name:
+            yield name, keys
+
+    @contextmanager
+    def house(self, contestant: Contestant, shows: int, seats: int) -> Iterator[House]:
+        """A server on such a database."""
+        with (
+            self.database(contestant, shows, seats) as (name, keys),
+            contestant.served(self.postgres, name) as server,
+        ):
+            yield House(contestant, self.postgres, name, keys, server)
+
+    def _fill(self, contestant: Contestant, shows: int, seats: int) -> tuple[str, list[int]]:
+        kind = (type(contestant), shows, seats)
+        if kind not in self._filled:
+            name = self.postgres.create()
+            contestant.set_up(self.postgres, name)
+            params = {"shows": shows, "seats": seats, "hold_seconds": HOLD_SECONDS}
+            keys = [row[0] for row in self.postgres.run(name, contestant.add_shows, params)]
+            self.postgres.settle(name)
+            self._filled[kind] = (name, keys)
+        return self._filled[kind]
+
+
+def count_bookings(postgres: Postgres, database: str, contestant: Contestant) -> int:
+    """Count what is on record as booked.
+
+    Raises:
+        Failure: a seat was sold twice, or the tables contradict each other.
+    """
+    [found] = postgres.run(database, contestant.count)
+    bookings, *others = (int(number) for number in found)
+    if any(number != bookings for number in others):
+        raise Failure(f"{contestant.name}: bookings, seats and counters disagree: {found}")
+    return bookings
