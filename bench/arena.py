@@ -1,7 +1,7 @@
 """A fresh server on a fresh database for each round, filled alike."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,8 +11,9 @@ from bench.plan import Plan
 from bench.postgres import Postgres
 from bench.processes import Running
 
-# A slow server has a second's work under way when its load ends.
+# A slow server has seconds of work under way when its load ends, and commits it in bursts.
 BETWEEN_LOOKS = 0.4
+QUIET_LOOKS = 3
 MOST_LOOKS = 50
 
 
@@ -36,18 +37,21 @@ class House:
         """Where it is asked."""
         return f"http://{self.server.address}{self.contestant.path}"
 
+    def count(self) -> int:
+        """Count the bookings on record."""
+        return count_bookings(self.postgres, self.database, self.contestant, self.keys)
+
     def settled(self) -> int:
         """Count the bookings on record once what is under way has come to its end.
 
         Raises:
             Failure: a seat was sold twice, or there is no end to it.
         """
-        last = None
+        seen: list[int] = []
         for _ in range(MOST_LOOKS):
-            found = count_bookings(self.postgres, self.database, self.contestant)
-            if found == last:
-                return found
-            last = found
+            seen.append(self.count())
+            if seen[-QUIET_LOOKS:] == [seen[-1]] * QUIET_LOOKS:
+                return seen[-1]
             time.sleep(BETWEEN_LOOKS)
         raise Failure(f"{self.contestant.name}: bookings are still being made after the load")
 
@@ -90,14 +94,16 @@ class Arena:
         return self._filled[kind]
 
 
-def count_bookings(postgres: Postgres, database: str, contestant: Contestant) -> int:
-    """Count what is on record as booked.
+def count_bookings(
+    postgres: Postgres, database: str, contestant: Contestant, shows: Sequence[int]
+) -> int:
+    """Count what is on record as booked for these shows.
 
     Raises:
         Failure: a seat was sold twice, or the tables contradict each other.
     """
-    [found] = postgres.run(database, contestant.count)
-    bookings, *others = (int(number) for number in found)
-    if any(number != bookings for number in others):
-        raise Failure(f"{contestant.name}: bookings, seats and counters disagree: {found}")
+    [found] = postgres.run(database, contestant.count, {"shows": shows})
+    bookings, seats, *others = (int(number) for number in found)
+    if any(number != seats for number in others):
+        raise Failure(f"{contestant.name}: seats, their table and counters disagree: {found}")
     return bookings

@@ -28,6 +28,10 @@ WATCH = (
     "subscription Watch($id: ID!) "
     "{ seatMap(showId: $id) { version snapshot seats { number status } } }"
 )
+BOOK_GROUP = (
+    "mutation Book($input: BookSeatsInput!) { bookSeats(input: $input) { __typename "
+    "... on Booking { id seatNumbers } ... on SeatsUnavailable { availableSeats } } }"
+)
 USER = "Ada Lovelace"
 # Longer than any round, so that no hold lapses in it, as none does with the peers.
 HOLD_SECONDS = 3600
@@ -46,8 +50,11 @@ class Contestant(ABC):
     path: ClassVar[str] = "/graphql"
     # Part of the answer to a booking that succeeded, and of no other answer.
     booked: ClassVar[str] = '"status":"PENDING"'
+    # Part of the answer to whoever comes too late, where the request asks for it.
+    sold_out: ClassVar[str] = '"availableSeats":0'
     add_shows: ClassVar[Path] = SQL / "add_peer_shows.sql"
     count: ClassVar[Path] = SQL / "count_peers.sql"
+    shrink: ClassVar[Path] = SQL / "shrink_peer_show.sql"
 
     processes: int = 2
     connections: int = 16
@@ -68,6 +75,10 @@ class Contestant(ABC):
         """A request to book, with $SHOW and $SEAT for the load generator to fill in."""
         given = {"showId": "$SHOW", "seatNumbers": ["$SEAT"], "userName": USER}
         return _seat_as_number(_operation(BOOK, input=given))
+
+    def rush_body(self) -> str:
+        """The same, by somebody who wants to know whether there is any point in going on."""
+        return self.booking_body().replace("{ unavailable }", "{ unavailable availableSeats }")
 
     @contextmanager
     def served(self, postgres: Postgres, database: str) -> Iterator[Running]:
@@ -93,6 +104,7 @@ class Boxoffice(Contestant):
     name = "Boxoffice"
     add_shows = SQL / "add_our_shows.sql"
     count = SQL / "count_ours.sql"
+    shrink = SQL / "shrink_our_show.sql"
 
     def set_up(self, postgres: Postgres, database: str) -> None:
         migrate(postgres.url(database))
@@ -115,6 +127,14 @@ class Boxoffice(Contestant):
         return [sys.executable, "-m", "server"]
 
 
+class BusyBoxoffice(Boxoffice):
+    """This project on a database that has seen 100,000 shows, with ten bookings each."""
+
+    def set_up(self, postgres: Postgres, database: str) -> None:
+        super().set_up(postgres, database)
+        postgres.run(database, SQL / "add_our_history.sql", {"shows": 100_000})
+
+
 class Mercurius(Contestant):
     """Fastify and Mercurius with JIT, one SQL function a booking."""
 
@@ -129,6 +149,7 @@ class Express(Contestant):
 
     name = "Express"
     path = "/book"
+    sold_out = '"sold out"'
 
     def booking_body(self) -> str:
         return _seat_as_number(
@@ -152,6 +173,12 @@ class StockStrawberry(Contestant):
 def asking_for_map(show_id: str) -> str:
     """A request for a show's seats."""
     return _operation(SEAT_MAP, id=show_id)
+
+
+def booking_for_group() -> str:
+    """A request for seats side by side, with $SHOW and $COUNT to fill in."""
+    given = {"showId": "$SHOW", "seatCount": "$COUNT", "userName": USER}
+    return _operation(BOOK_GROUP, input=given).replace('"$COUNT"', "$COUNT")
 
 
 def _operation(query: str, **variables: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.arena import Arena
 from bench.comparison import Comparison
-from bench.rows import bookings, latency, maps
+from bench.rows import bookings, growth, latency, maps, memory, rush, subscribers
 
 Row = Callable[[Arena], list[Comparison]]
 
@@ -15,4 +15,10 @@ ROWS: dict[str, Row] = {
     "latency": latency.lone,
     "maps": maps.quiet,
     "maps-written": maps.written,
+    "rush": rush.rush,
+    "groups": rush.groups,
+    "subscribers": subscribers.subscribers,
+    "seats": growth.seats,
+    "history": growth.history,
+    "memory": memory.memory,
 }

@@ -117,9 +117,9 @@ def _measure_pgbench(arena: Arena, scene: Scene, script: Script) -> Reading:
         sale = Sale([str(key) for key in keys], scene.seats, scene.shows)
         run = partial(pgbench.run, arena.postgres, database, script, sale)
         run(plan.warm_up)
-        before = count_bookings(arena.postgres, database, peer)
+        before = count_bookings(arena.postgres, database, peer, keys)
         seconds = run(plan.seconds, before + GAP)
-        made = count_bookings(arena.postgres, database, peer) - before
+        made = count_bookings(arena.postgres, database, peer, keys) - before
     return Reading(made / seconds)
 
 
