@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import machine, report
@@ -21,6 +21,7 @@ QUICK = Plan(rounds=1, seconds=2.0, warm_up=1.0)
 def main() -> None:
     """Run the rows that were asked for; the status is 1 where one of them has no figure."""
     options = parse(sys.argv[1:])
+    draw = _find_pencil() if options.plot else None
     about = {**machine.describe(), "rounds": options.plan.rounds, "seconds": options.plan.seconds}
     comparisons: list[Comparison] = []
     complete = True
@@ -36,17 +37,22 @@ def main() -> None:
                 complete = False
                 say(traceback.format_exc())
             say(f"{name}: {time.monotonic() - beginning:.0f} s\n")
-    if options.plot:
-        from bench.plot import draw
-
-        draw(comparisons, machine.sentence(about), options.plot)
     text = report.document(comparisons, about)
     if options.json_file:
         options.json_file.write_text(text + "\n")
     sys.stdout.write(f"{text if options.json else report.table(comparisons)}\n")
     if not options.json:
         sys.stdout.write(f"\n{machine.sentence(about)}; medians of {options.plan.rounds} rounds\n")
+    if draw:
+        draw(comparisons, machine.sentence(about), options.plot)
     sys.exit(0 if complete else 1)
+
+
+def _find_pencil() -> Callable[[Sequence[Comparison], str, Path], None]:
+    """matplotlib, before the measuring rather than after: only a picture takes it."""
+    from bench.plot import draw
+
+    return draw
 
 
 class Options(argparse.Namespace):

@@ -6,6 +6,9 @@ const TEXT = 1
 const PING = 9
 const PONG = 10
 const NUMBER = Buffer.from('"number":')
+const MOST_TRIES = 20
+const RETRY_MS = 500
+const ERRORS = Buffer.from('"errors"')
 const NEXT = Buffer.from('"next"')
 
 export class Watcher {
@@ -13,6 +16,8 @@ export class Watcher {
   #onUpdate
   #received = Buffer.alloc(0)
   #open = false
+  tries = 0
+  static refusedAt = 0
 
   // onUpdate gets an array of seat numbers for each update.
   constructor (url, query, variables, onUpdate) {
@@ -26,11 +31,20 @@ export class Watcher {
       this.#socket.once('error', reject)
       this.#socket.once('close', () => reject(new Error('the server closed the WebSocket')))
       this.#socket.on('data', chunk => this.#take(chunk))
+      this.subscribe = () => this.#send(TEXT, JSON.stringify(
+        { id: `${++this.tries}`, type: 'subscribe', payload: { query, variables } }))
       this.acknowledged = () => {
-        this.#send(TEXT, JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables } }))
+        this.subscribe()
         resolve()
       }
     })
+  }
+
+  // A server that is overrun by so many at once may say so; they come again.
+  #subscribeAgain () {
+    if (this.tries === MOST_TRIES) throw new Error('the server refuses subscribers')
+    Watcher.refusedAt = performance.now()
+    setTimeout(this.subscribe, RETRY_MS)
   }
 
   close () {
@@ -80,11 +94,12 @@ export class Watcher {
     if (opcode === PING) return this.#send(PONG, data.subarray(from, to))
     if (opcode !== TEXT) return
     const payload = data.subarray(from, to)
+    if (payload.includes(ERRORS)) return this.#subscribeAgain()
     if (payload.includes(NEXT)) return this.#onUpdate(numbers(payload))
     const message = JSON.parse(payload.toString())
     if (message.type === 'connection_ack') this.acknowledged()
     else if (message.type === 'ping') this.#send(TEXT, JSON.stringify({ type: 'pong' }))
-    else if (message.type !== 'pong') throw new Error(`not expected: ${payload}`.slice(0, 300))
+    else if (message.type !== 'pong' && message.type !== 'complete') throw new Error(`not expected: ${payload}`.slice(0, 300))
   }
 }
 

@@ -68,8 +68,8 @@ def watch(house: House, seconds: float, warm_up: float) -> tuple[dict[str, float
 def _measure(arena: Arena, contestant: Contestant) -> Reading:
     with arena.house(contestant, 1, SEATS) as house:
         seen, cpu = watch(house, arena.plan.seconds, arena.plan.warm_up)
-    if seen["failed"] or not seen["messages"]:
-        raise Failure(f"bookings failed, or nothing arrived: {seen}")
+    if not seen["messages"]:
+        raise Failure(f"nothing arrived: {seen}")
     arrived = seen["changes"] / (seen["bookings"] * SUBSCRIBERS)
     return Reading(
         cpu / seen["messages"] * 1e6,
@@ -77,6 +77,7 @@ def _measure(arena: Arena, contestant: Contestant) -> Reading:
             "p99_ms": seen["p99Ms"],
             "p50_ms": seen["p50Ms"],
             "arrived": arrived,
+            "bookings_failed": seen["failed"],
             "changes_an_update": seen["changes"] / seen["messages"],
             "swarm_cpu": seen["swarmCpu"],
         },
