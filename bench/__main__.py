@@ -1,10 +1,12 @@
 """Measure everything and print one table: `make bench`, or python -m bench --help."""
 
 import argparse
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench import machine, report
@@ -21,7 +23,10 @@ QUICK = Plan(rounds=1, seconds=2.0, warm_up=1.0)
 def main() -> None:
     """Run the rows that were asked for; the status is 1 where one of them has no figure."""
     options = parse(sys.argv[1:])
-    draw = _find_pencil() if options.plot else None
+    draw = _pencil(options.plot) if options.plot else None
+    for stop in (signal.SIGTERM, signal.SIGHUP):
+        # As with Ctrl-C: what was started is stopped, in order.
+        signal.signal(stop, lambda *_: sys.exit(1))
     about = {**machine.describe(), "rounds": options.plan.rounds, "seconds": options.plan.seconds}
     comparisons: list[Comparison] = []
     complete = True
@@ -44,15 +49,15 @@ def main() -> None:
     if not options.json:
         sys.stdout.write(f"\n{machine.sentence(about)}; medians of {options.plan.rounds} rounds\n")
     if draw:
-        draw(comparisons, machine.sentence(about), options.plot)
+        draw(comparisons, machine.sentence(about))
     sys.exit(0 if complete else 1)
 
 
-def _find_pencil() -> Callable[[Sequence[Comparison], str, Path], None]:
-    """matplotlib, before the measuring rather than after: only a picture takes it."""
+def _pencil(path: Path) -> Callable[[Sequence[Comparison], str], None]:
+    """Find matplotlib before the measuring rather than after; only a picture takes it."""
     from bench.plot import draw
 
-    return draw
+    return partial(draw, path)
 
 
 class Options(argparse.Namespace):

@@ -13,7 +13,7 @@ TARGET = "#c53030"
 BAR_INCHES = 0.42
 
 
-def draw(comparisons: Sequence[Comparison], footnote: str, path: Path) -> None:
+def draw(path: Path, comparisons: Sequence[Comparison], footnote: str) -> None:
     """Draw every ratio that there is as a bar, its target as a mark, and write the PNG."""
     shown = [one for one in comparisons if one.advantage is not None]
     mpl.use("Agg")
