@@ -11,9 +11,10 @@ from bench.plan import Plan
 from bench.postgres import Postgres
 from bench.processes import Running
 
-# A slow server has seconds of work under way when its load ends, and commits it in bursts.
-BETWEEN_LOOKS = 0.4
-QUIET_LOOKS = 3
+# A slow server has seconds of work under way when its load ends, and commits it in bursts: it is
+# through when nothing is added and it takes less than this share of a core.
+IDLE = 0.2
+BETWEEN_LOOKS = 0.5
 MOST_LOOKS = 50
 
 
@@ -47,12 +48,13 @@ class House:
         Raises:
             Failure: a seat was sold twice, or there is no end to it.
         """
-        seen: list[int] = []
+        found, cpu = self.count(), self.server.cpu_seconds()
         for _ in range(MOST_LOOKS):
-            seen.append(self.count())
-            if seen[-QUIET_LOOKS:] == [seen[-1]] * QUIET_LOOKS:
-                return seen[-1]
             time.sleep(BETWEEN_LOOKS)
+            before, found = found, self.count()
+            before_cpu, cpu = cpu, self.server.cpu_seconds()
+            if found == before and cpu - before_cpu < IDLE * BETWEEN_LOOKS:
+                return found
         raise Failure(f"{self.contestant.name}: bookings are still being made after the load")
 
 

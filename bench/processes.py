@@ -58,7 +58,8 @@ def running(
             command,
             cwd=directory,
             env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
+            # Never written to: it closes with us, and tells the peers that we are gone.
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             # Ctrl-C is for us: we stop what we started, in order.
@@ -91,6 +92,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    assert process.stdin
+    process.stdin.close()
     for pid in family[1:]:
         # Only what is still in the session that we opened for it: a pid may be used again.
         with suppress(ProcessLookupError):

@@ -11,6 +11,9 @@ export async function serve (listen) {
   process.on('SIGTERM', () => process.exit(0))
 }
 
+// Whoever started us holds the other end, and is gone when it closes.
+if (cluster.isPrimary) process.stdin.on('end', () => process.exit(0)).resume()
+
 function announce (port) {
   console.log(`listening on http://127.0.0.1:${port}`)
 }
