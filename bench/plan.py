@@ -10,6 +10,6 @@ WARM_UP_SECONDS = 2.0
 class Plan:
     """How many rounds each contestant has, and how long a round's load lasts."""
 
-    rounds: int = 5
+    rounds: int = 3
     seconds: float = 4.0
     warm_up: float = WARM_UP_SECONDS

@@ -46,7 +46,7 @@ def _cells(one: Comparison) -> tuple[str, ...]:
         one.peer.label if one.peer else "-",
         _figure(one.peer, one.unit) if one.peer else "-",
         "-" if one.ratio is None else f"{one.ratio:.2f}x",
-        "-" if one.target is None else f"{bound} {one.target:g}{suffix}",
+        "-" if one.target is None else f"{bound} {one.target:.3g}{suffix}",
         {True: "yes", False: "NO", None: "-"}[one.reached],
     )
 
