@@ -39,7 +39,7 @@ format: install-dev
 
 bench: install-bench
 	@command -v wrk >/dev/null || echo "wrk is not here: install it (Debian, Ubuntu: apt-get install wrk)" >&2
-	$(BIN)/python -m bench $(BENCH_ARGS) --plot docs/bench.png
+	$(BIN)/python -m bench $(or $(BENCH_ARGS),--plot docs/bench.png)
 
 sdl: install
 	$(BIN)/python -m resolvers.api
