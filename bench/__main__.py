@@ -17,7 +17,7 @@ from bench.postgres import started
 from bench.registry import ROWS
 from bench.series import say
 
-QUICK = Plan(rounds=1, seconds=2.0, warm_up=1.0)
+QUICK = Plan(rounds=1, seconds=2, warm_up=1)
 
 
 def main() -> None:
@@ -77,8 +77,8 @@ def parse(words: Sequence[str]) -> Options:
     parser.add_argument(
         "--only", type=_rows, default=list(ROWS), metavar="ROW,ROW", help=", ".join(ROWS)
     )
-    parser.add_argument("--rounds", type=int, help="rounds for each contestant")
-    parser.add_argument("--seconds", type=float, help="how long a round's load lasts")
+    parser.add_argument("--rounds", type=_positive, help="rounds for each contestant")
+    parser.add_argument("--seconds", type=_positive, help="how long a round's load lasts")
     parser.add_argument("--quick", action="store_true", help="one short round: to see it work")
     parser.add_argument("--json", action="store_true", help="print JSON, not the table")
     parser.add_argument("--json-file", type=Path, help="write the JSON to this file too")
@@ -90,6 +90,12 @@ def parse(words: Sequence[str]) -> Options:
         options.rounds or base.rounds, options.seconds or base.seconds, base.warm_up
     )
     return options
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text!r}")
+    return int(text)
 
 
 def _rows(text: str) -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 # Long enough for the JIT to compile, for pools to fill and statements to be prepared.
-WARM_UP_SECONDS = 2.0
+WARM_UP_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -11,5 +11,5 @@ class Plan:
     """How many rounds each contestant has, and how long a round's load lasts."""
 
     rounds: int = 3
-    seconds: float = 4.0
-    warm_up: float = WARM_UP_SECONDS
+    seconds: int = 4
+    warm_up: int = WARM_UP_SECONDS

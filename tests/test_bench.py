@@ -31,13 +31,21 @@ def test_without_arguments_every_row_is_measured() -> None:
 def test_rows_rounds_and_seconds_can_be_chosen() -> None:
     options = parse(["--only", "maps,rush", "--rounds", "2", "--seconds", "3"])
     assert options.only == ["maps", "rush"]
-    assert (options.plan.rounds, options.plan.seconds) == (2, 3.0)
+    assert (options.plan.rounds, options.plan.seconds) == (2, 3)
 
 
 def test_a_row_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--only", "maps,nothing"])
     assert "nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "2.5", "many"])
+def test_rounds_and_seconds_are_whole_numbers(number: str) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--rounds", number])
+    with pytest.raises(SystemExit):
+        parse(["--seconds", number])
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ class Booker:
 
 
 @contextmanager
-def booking(house: House, show: str, seats: int, rate: int, seconds: float) -> Iterator[Booker]:
+def booking(house: House, show: str, seats: int, rate: int, seconds: int) -> Iterator[Booker]:
     """Book the seats of a show in random order, so many a second, while the block runs.
 
     Raises:

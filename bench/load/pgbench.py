@@ -22,7 +22,7 @@ class Script:
 
 
 def run(
-    postgres: Postgres, database: str, script: Script, sale: Sale, seconds: float, start: int = 0
+    postgres: Postgres, database: str, script: Script, sale: Sale, seconds: int, start: int = 0
 ) -> float:
     """Book one seat a transaction, in order from `start` on; returns the seconds it took."""
     variables = {
@@ -39,7 +39,7 @@ def run(
         "--protocol=prepared",
         f"--client={script.clients}",
         f"--jobs={min(script.clients, 2)}",
-        f"--time={seconds:.0f}",
+        f"--time={seconds}",
         f"--file={PEERS / 'pgbench' / script.name}",
         *(f"--define={name}={value}" for name, value in variables.items()),
     ]

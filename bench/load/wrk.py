@@ -22,7 +22,7 @@ class Load:
     """How much: connections, each with one request under way, for some seconds."""
 
     connections: int
-    seconds: float
+    seconds: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _run(script: str, url: str, files: dict[str, str], rest: Sequence[str], load
             path.write_text(text)
             paths.append(str(path))
         # One thread: it is far from busy, and the scripts' order of seats is then one.
-        options = ["-t1", f"-c{load.connections}", f"-d{load.seconds:.0f}s", "--timeout=10s"]
+        options = ["-t1", f"-c{load.connections}", f"-d{load.seconds}s", "--timeout=10s"]
         command = [wrk, *options, "-s", str(HERE / script), url, "--", *paths, *rest]
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, timeout=load.seconds + PATIENCE

@@ -16,7 +16,7 @@ SEATS = 1_000
 CONNECTIONS = 32
 BOOKINGS_PER_SECOND = 200
 # The show has seats for no longer.
-LONGEST_SALE = 4.0
+LONGEST_SALE = 4
 # If we kept the pace by less than this, we would have had an easier round. A peer may.
 SLOWEST_PACE = 0.9
 # The last seat, as every complete answer has it near its end.

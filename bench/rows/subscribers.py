@@ -13,7 +13,7 @@ SUBSCRIBERS = 1_000
 CHANGES_PER_SECOND = 50
 SEATS = 1_000
 # A round books its seats once each, warm-up included.
-LONGEST = 15.0
+LONGEST = 15
 LATEST_MS = 250.0
 # Each starts a thousand WebSockets anew; more rounds tell nothing new about CPU time.
 MOST_ROUNDS = 3
@@ -41,7 +41,7 @@ def subscribers(arena: Arena) -> list[Comparison]:
     ]
 
 
-def watch(house: House, seconds: float, warm_up: float) -> tuple[dict[str, float], float]:
+def watch(house: House, seconds: int, warm_up: int) -> tuple[dict[str, float], float]:
     """Let subscribers watch while seats are booked; returns what they saw and the CPU seconds."""
     contestant = house.contestant
     given = {
