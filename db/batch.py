@@ -20,6 +20,7 @@ from db.statements import statements
 
 LOCK_FREE_SHOWS = statements["lock_free_shows"]
 LOCK_SHOWS = statements["lock_shows"]
+WAIT_BRIEFLY = statements["wait_briefly"]
 READ_CLOCK = statements["read_clock"]
 FIND_BOOKINGS = statements["find_bookings"]
 FIND_KEYS = statements["find_keys"]
@@ -40,11 +41,13 @@ class Batch:
 
     Attributes:
         wait: wait for shows that somebody else has locked; otherwise leave them out.
+        briefly: wait no longer than our own processes keep them locked.
         again: this may have been committed before (the connection broke): look for what it made.
     """
 
     commands: Sequence[Command]
     wait: bool = False
+    briefly: bool = False
     again: bool = False
 
 
@@ -59,6 +62,8 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
         `batch.wait`, a show that is not in there does not exist.
     """
     show_ids = sorted({command.show_id for command in batch.commands})
+    if batch.briefly:
+        line.send(WAIT_BRIEFLY)
     locked = line.send(LOCK_SHOWS if batch.wait else LOCK_FREE_SHOWS, ids=array(show_ids))
     clock = line.send(READ_CLOCK)
     met = _find_bookings(line, batch)

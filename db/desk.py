@@ -11,7 +11,7 @@ from booking.commands import Command, Expire, Outcome
 from booking.decision import Change, Decision
 from booking.model import Show
 from db.batch import Batch, run_batch
-from db.errors import Interrupted, Overloaded, Unavailable
+from db.errors import Interrupted, Locked, Overloaded, Unavailable
 from db.pool import LINES, Database
 from db.queues import Entry, Queues
 from db.statements import statements
@@ -40,8 +40,10 @@ class Desk:
     """Serves the commands of each show in the order they came, one transaction at a time.
 
     While a transaction is under way commands gather, and the next takes what has gathered, of one
-    show or of many, which take turns. A show that somebody else has locked waits in a lane of its
-    own, with its commands, and holds up no other. A lone command on an idle desk starts at once.
+    show or of many, which take turns. Shows that somebody else has locked are waited for together,
+    as long as another desk takes for a batch: two desks on the same shows take turns, too. A show
+    that is locked for longer waits in a lane of its own, with its commands, and holds up no other.
+    A lone command on an idle desk starts at once.
     """
 
     def __init__(self, database: Database, on_commit: Callable[[Sequence[Change]], None]) -> None:
@@ -99,6 +101,8 @@ class Desk:
             while queues.turning:
                 queues.pace.begin(loop.time())
                 skipped = await self._settle(queues.take(), queues.take_all, wait=False)
+                if skipped:
+                    skipped = await self._settle(skipped, queues.take_all, wait=True, briefly=True)
                 queues.pace.end(loop.time())
                 for show_id in queues.set_aside(skipped):
                     self._start(self._serve_lane(show_id))
@@ -118,12 +122,18 @@ class Desk:
             pace.end(loop.time())
 
     async def _settle(
-        self, entries: Sequence[Entry], behind: Callable[[], Sequence[Entry]], wait: bool
+        self,
+        entries: Sequence[Entry],
+        behind: Callable[[], Sequence[Entry]],
+        wait: bool,
+        briefly: bool = False,
     ) -> list[Entry]:
         """Answer a batch; returns those whose shows were locked by somebody else."""
         try:
-            return await self._attempt(entries, wait)
+            return await self._attempt(entries, wait, briefly)
         except Exception as error:
+            if briefly and isinstance(error, Locked):
+                return list(entries)
             if _is_hopeless(error):
                 # Whoever stands behind would only find the same out after as long a wait.
                 for entry in (*entries, *behind()):
@@ -151,12 +161,14 @@ class Desk:
                 entry.fail(error)
         return skipped
 
-    async def _attempt(self, entries: Sequence[Entry], wait: bool) -> list[Entry]:
+    async def _attempt(
+        self, entries: Sequence[Entry], wait: bool, briefly: bool = False
+    ) -> list[Entry]:
         commands = [entry.command for entry in entries]
         # The first try may have been committed just before its connection broke; then each
         # command is to find what it did.
         again = any(entry.again for entry in entries)
-        decision = await self._transact(Batch(commands, wait, again))
+        decision = await self._transact(Batch(commands, wait, briefly, again))
         return self._answer(entries, decision, wait)
 
     async def _transact(self, batch: Batch) -> Decision:

@@ -24,13 +24,18 @@ class Overloaded(Unavailable):
         self.extensions = {"retryAfter": max(1, ceil(wait.total_seconds()))}
 
 
+class Locked(Unavailable):
+    """Somebody has had a lock for longer than we wait for one."""
+
+
 class Interrupted(Unavailable):
     """A connection or a transaction broke under way: another try may well succeed at once."""
 
 
+_LOCKED_STATE = "55P03"
 # Waits that have run out already, a disk or a server that is full, a standby that can't write:
 # another try would only wait again.
-_HOPELESS_STATES = frozenset({"55P03", "57014", "53100", "53200", "53300", "25006"})
+_HOPELESS_STATES = frozenset({"57014", "53100", "53200", "53300", "25006"})
 # The server ended a transaction of ours that took too long.
 _ENDED_STATES = frozenset({"25P03", "25P02"})
 
@@ -38,6 +43,8 @@ _ENDED_STATES = frozenset({"25P03", "25P02"})
 def translate(error: Exception) -> Unavailable | None:
     """Say what a psycopg error means to a caller; None for one that is a fault of ours."""
     state = getattr(error, "sqlstate", None)
+    if state == _LOCKED_STATE:
+        return Locked()
     if isinstance(error, PoolTimeout) or state in _HOPELESS_STATES:
         return Unavailable()
     if isinstance(error, OperationalError | InterfaceError) or state in _ENDED_STATES:
