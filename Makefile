@@ -3,6 +3,7 @@
 #   make test     run the tests
 #   make check    what CI runs: format, lint, types and tests, on both PostgreSQLs where there are two
 #   make format   format, and mend what the linter can
+#   make bench    measure beside others, which takes 20 minutes: BENCH_ARGS=--quick for a look
 #   make sdl      write schema/schema.graphql from the code
 #   make clean    remove what was installed; the data in .data stays
 
@@ -10,7 +11,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test test-wheel check lint types format sdl install install-dev clean
+.PHONY: run test test-wheel check lint types format bench sdl install install-dev install-bench clean
 
 run: install
 	@exec $(BIN)/python -m server
@@ -36,6 +37,10 @@ format: install-dev
 	$(BIN)/python -m ruff format .
 	$(BIN)/python -m ruff check --fix .
 
+bench: install-bench
+	@command -v wrk >/dev/null || echo "wrk is not here: install it (Debian, Ubuntu: apt-get install wrk)" >&2
+	$(BIN)/python -m bench $(or $(BENCH_ARGS),--plot docs/bench.png)
+
 sdl: install
 	$(BIN)/python -m resolvers.api
 
@@ -48,6 +53,14 @@ install:
 
 install-dev:
 	$(call install,requirements-dev.txt)
+
+# matplotlib, and the peers with their own lock file: a peer that can't be had is left out.
+install-bench: install
+	$(call install,requirements-bench.txt)
+	@cmp -s bench/peers/package-lock.json bench/peers/node_modules/.installed || { \
+		npm ci --prefix bench/peers --no-audit --no-fund --loglevel=error && \
+		cp bench/peers/package-lock.json bench/peers/node_modules/.installed; } || \
+		echo "the peers could not be installed (npm ci in bench/peers): measuring without" >&2
 
 # A copy of the requirements in the venv says that they were installed, to the end. A venv without
 # one was interrupted, and one without pip was made by another Python: both are made anew.

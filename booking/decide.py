@@ -25,6 +25,13 @@ from booking.decision import Change, Decision, ShowState
 from booking.model import Booking, BookingStatus, FailureReason, SeatStatus, Show
 from booking.seating import choose_seats
 
+# What a booking makes of its seats.
+_SEATS_OF = {
+    BookingStatus.PENDING: SeatStatus.PENDING,
+    BookingStatus.CONFIRMED: SeatStatus.CONFIRMED,
+    BookingStatus.FAILED: SeatStatus.AVAILABLE,
+}
+
 
 def decide(
     states: Mapping[int, ShowState], commands: Sequence[Command], clock: datetime
@@ -52,24 +59,29 @@ class _Sale:
     def __init__(self, state: ShowState, clock: datetime) -> None:
         self.show = state.show
         self.clock = clock
+        self.deadline = clock + timedelta(seconds=state.show.hold_seconds)
         self.before = {booking.id: booking for booking in state.bookings}
         self.bookings = dict(self.before)
         self.keys = {b.idempotency_key: b.id for b in self.before.values() if b.idempotency_key}
-        self.available = self.show.available_seats
-        self.taken = bytearray(self.show.total_seats)
+        self.seats = {
+            BookingStatus.PENDING: state.show.pending_seats,
+            BookingStatus.CONFIRMED: state.show.confirmed_seats,
+            BookingStatus.FAILED: 0,
+        }
+        self.taken = set(state.taken)
+        self.house: bytearray | None = None
         self.released: dict[int, None] = {}
         self.booked: dict[int, UUID] = {}
         self.changed: dict[int, SeatStatus] = {}
         self.expired: set[UUID] = set()
-        for number in state.taken:
-            self.taken[number - 1] = 1
-        for booking in self.before.values():
-            if booking.active:
-                self._mark(booking, 1)
-        for booking in self.before.values():
-            if booking.lapsed(clock):
-                self.expired.add(booking.id)
-                self._end(booking, FailureReason.EXPIRED)
+        if self.before:
+            self._expire_lapsed()
+
+    @property
+    def available(self) -> int:
+        """Seats nobody has."""
+        held = self.seats[BookingStatus.PENDING] + self.seats[BookingStatus.CONFIRMED]
+        return self.show.total_seats - held
 
     def settle(self, command: Command) -> Outcome:
         """Decide one command on what the commands before it have left."""
@@ -85,17 +97,26 @@ class _Sale:
 
     def report(self, decision: Decision) -> None:
         """Add what is to be saved. A batch that changed no seat is no step of the version."""
-        show = self._counted()
-        decision.shows[show.id] = show
-        for booking in self.bookings.values():
-            if booking.id not in self.before:
+        show = decision.shows[self.show.id] = self._counted() if self.changed else self.show
+        for id_, booking in self.bookings.items():
+            before = self.before.get(id_)
+            if before is None:
                 decision.created.append(booking)
-            elif booking is not self.before[booking.id]:
+            elif booking is not before:
                 decision.moved.append(booking)
-        decision.released += ((show.id, number) for number in self.released)
-        decision.taken += ((show.id, number, owner) for number, owner in self.booked.items())
+        decision.released += [(show.id, number) for number in self.released]
+        decision.taken += [(show.id, number, owner) for number, owner in self.booked.items()]
         if self.changed:
             decision.changes.append(Change(show, self.changed, self._previous()))
+
+    def _expire_lapsed(self) -> None:
+        for booking in self.before.values():
+            if booking.active:
+                self.taken.update(booking.seat_numbers)
+        for booking in self.before.values():
+            if booking.lapsed(self.clock):
+                self.expired.add(booking.id)
+                self._end(booking, FailureReason.EXPIRED)
 
     def _book(self, command: Book) -> Outcome:
         again = self._booked_before(command)
@@ -106,16 +127,13 @@ class _Sale:
         numbers = self._find_seats(command)
         if numbers is None:
             return self._refuse(command)
-        hold = timedelta(seconds=self.show.hold_seconds)
-        booking = self._open(command, BookingStatus.PENDING, numbers, self.clock + hold)
-        if command.confirm:
-            booking = replace(booking.confirmed(self.clock), expires_at=None)
+        booking = self._open(command, numbers)
         self._record(booking)
-        self._mark(booking, 1)
-        self.available -= len(numbers)
+        self._mark(numbers, True)
+        became = _SEATS_OF[booking.status]
         for number in numbers:
             self.booked[number] = booking.id
-            self.changed[number] = SeatStatus(booking.status)
+            self.changed[number] = became
         return Done(booking)
 
     def _booked_before(self, command: Book) -> Booking | None:
@@ -135,13 +153,17 @@ class _Sale:
     def _find_seats(self, command: Book) -> tuple[int, ...] | None:
         if command.seat_count is None:
             return None if self._taken_of(command.seat_numbers) else command.seat_numbers
-        chosen = choose_seats(self.taken, self.show.seats_per_row, command.seat_count)
+        if self.house is None:
+            self.house = bytearray(self.show.total_seats)
+            for number in self.taken:
+                self.house[number - 1] = 1
+        chosen = choose_seats(self.house, self.show.seats_per_row, command.seat_count)
         return None if chosen is None else tuple(chosen)
 
     def _refuse(self, command: Book) -> Outcome:
-        booking = self._open(command, BookingStatus.FAILED, command.seat_numbers, None)
-        self._record(replace(booking, failure_reason=FailureReason.SEATS_UNAVAILABLE))
-        return self._unavailable(self.bookings[booking.id])
+        booking = self._open(command, command.seat_numbers, FailureReason.SEATS_UNAVAILABLE)
+        self._record(booking)
+        return self._unavailable(booking)
 
     def _unavailable(self, booking: Booking) -> SeatsUnavailable:
         return SeatsUnavailable(booking, self._taken_of(booking.seat_numbers), self.available)
@@ -174,67 +196,75 @@ class _Sale:
         return Expired(len(ended), sum(len(self.bookings[id_].seat_numbers) for id_ in ended))
 
     def _open(
-        self,
-        command: Book,
-        status: BookingStatus,
-        numbers: tuple[int, ...],
-        expires_at: datetime | None,
+        self, command: Book, numbers: tuple[int, ...], refused: FailureReason | None = None
     ) -> Booking:
+        status = BookingStatus.CONFIRMED if command.confirm else BookingStatus.PENDING
+        status = BookingStatus.FAILED if refused else status
         return Booking(
-            show_id=command.show_id,
-            id=command.booking_id,
-            user_name=command.user_name,
-            status=status,
-            failure_reason=None,
-            seat_numbers=numbers,
+            command.show_id,
+            command.booking_id,
+            command.user_name,
+            status,
+            refused,
+            numbers,
             created_at=self.clock,
-            expires_at=expires_at,
+            expires_at=self.deadline if status is BookingStatus.PENDING else None,
+            confirmed_at=self.clock if status is BookingStatus.CONFIRMED else None,
             idempotency_key=command.idempotency_key,
             fingerprint=command.fingerprint,
         )
 
     def _record(self, booking: Booking) -> None:
+        """Let a booking be as it is now; the show's counters follow."""
+        before = self.bookings.get(booking.id)
+        if before is not None:
+            self.seats[before.status] -= len(before.seat_numbers)
+        self.seats[booking.status] += len(booking.seat_numbers)
         self.bookings[booking.id] = booking
         if booking.idempotency_key is not None:
             self.keys[booking.idempotency_key] = booking.id
 
     def _end(self, booking: Booking, reason: FailureReason) -> None:
         self._record(booking.failed(reason))
-        self._mark(booking, 0)
-        self.available += len(booking.seat_numbers)
+        self._mark(booking.seat_numbers, False)
         for number in booking.seat_numbers:
             # A seat that was booked in this very batch was never written: there's nothing to free.
             if self.booked.pop(number, None) is None:
                 self.released[number] = None
             self.changed[number] = SeatStatus.AVAILABLE
 
-    def _mark(self, booking: Booking, taken: int) -> None:
-        for number in booking.seat_numbers:
-            self.taken[number - 1] = taken
+    def _mark(self, numbers: Sequence[int], taken: bool) -> None:
+        if taken:
+            self.taken.update(numbers)
+        else:
+            self.taken.difference_update(numbers)
+        if self.house is not None:
+            for number in numbers:
+                self.house[number - 1] = taken
 
     def _taken_of(self, numbers: Iterable[int]) -> tuple[int, ...]:
-        return tuple(number for number in numbers if self.taken[number - 1])
+        return tuple([number for number in numbers if number in self.taken])
 
     def _previous(self) -> dict[int, SeatStatus]:
         """What each changed seat was before the batch."""
-        held = {
-            number: SeatStatus(booking.status)
-            for booking in self.before.values()
-            if booking.active
-            for number in booking.seat_numbers
-        }
-        return {number: held.get(number, SeatStatus.AVAILABLE) for number in self.changed}
+        previous = dict.fromkeys(self.changed, SeatStatus.AVAILABLE)
+        for booking in self.before.values():
+            if booking.active:
+                held = _SEATS_OF[booking.status]
+                previous |= {n: held for n in booking.seat_numbers if n in previous}
+        return previous
 
     def _counted(self) -> Show:
-        """The show after the batch: the counters follow from what became of each booking."""
-        held = {BookingStatus.PENDING: 0, BookingStatus.CONFIRMED: 0, BookingStatus.FAILED: 0}
-        for booking in self.before.values():
-            held[booking.status] -= len(booking.seat_numbers)
-        for booking in self.bookings.values():
-            held[booking.status] += len(booking.seat_numbers)
-        return replace(
-            self.show,
-            version=self.show.version + bool(self.changed),
-            pending_seats=self.show.pending_seats + held[BookingStatus.PENDING],
-            confirmed_seats=self.show.confirmed_seats + held[BookingStatus.CONFIRMED],
+        """The show after the batch, one step of its version further."""
+        show = self.show
+        return Show(
+            show.id,
+            show.name,
+            show.start_time,
+            show.total_seats,
+            show.seats_per_row,
+            show.hold_seconds,
+            version=show.version + 1,
+            pending_seats=self.seats[BookingStatus.PENDING],
+            confirmed_seats=self.seats[BookingStatus.CONFIRMED],
         )

@@ -4,22 +4,34 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
+from uuid import UUID
 
 from booking.commands import Book, Cancel, Command, Confirm, Expire
 from booking.decide import decide
-from booking.decision import Decision, ShowState
+from booking.decision import Change, Decision, ShowState
 from booking.model import Booking, SeatStatus
-from db.pool import Connection, Row
+from db.line import Line, Rows
+from db.literals import array, json
+from db.pool import Row
 from db.records import booking_from, show_from
 from db.statements import statements
 
 LOCK_FREE_SHOWS = statements["lock_free_shows"]
 LOCK_SHOWS = statements["lock_shows"]
-READ_TOUCHED = statements["read_touched"]
+READ_CLOCK = statements["read_clock"]
+FIND_BOOKINGS = statements["find_bookings"]
+FIND_KEYS = statements["find_keys"]
+FIND_HOLDERS = statements["find_holders"]
+FIND_LAPSED = statements["find_lapsed"]
 READ_TAKEN = statements["read_taken"]
 RELEASE_SEATS = statements["release_seats"]
-SAVE_BATCH = statements["save_batch"]
+CREATE_BOOKINGS = statements["create_bookings"]
+MOVE_BOOKINGS = statements["move_bookings"]
+TAKE_SEATS = statements["take_seats"]
+ADVANCE_SHOWS = statements["advance_shows"]
+LOG_CHANGES = statements["log_changes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +48,8 @@ class Batch:
     again: bool = False
 
 
-async def run_batch(conn: Connection, batch: Batch) -> Decision:
-    """Lock, read, decide and save, inside the caller's transaction and pipeline.
+async def run_batch(line: Line, batch: Batch) -> Decision:
+    """Lock, read, decide and put the save on the way, inside the caller's transaction.
 
     The show rows are locked first, in id order; nothing else is locked by hand, since every change
     of a show is made under that lock. What is read after it is the truth until the commit.
@@ -47,46 +59,53 @@ async def run_batch(conn: Connection, batch: Batch) -> Decision:
         `batch.wait`, a show that is not in there does not exist.
     """
     show_ids = sorted({command.show_id for command in batch.commands})
-    lock = LOCK_SHOWS if batch.wait else LOCK_FREE_SHOWS
-    locked = await conn.execute(lock, {"ids": show_ids}, prepare=True, binary=True)
-    met = await conn.execute(READ_TOUCHED, _touched(batch), prepare=True, binary=True)
-    whole = _booked_by_count(batch.commands)
-    taken = whole and await conn.execute(READ_TAKEN, {"ids": whole}, prepare=True, binary=True)
+    locked = line.send(LOCK_SHOWS if batch.wait else LOCK_FREE_SHOWS, ids=array(show_ids))
+    clock = line.send(READ_CLOCK)
+    met = _find_bookings(line, batch)
+    taken: Rows = []
+    if by_count := _booked_by_count(batch.commands):
+        met.append(line.send(FIND_LAPSED, show_ids=array(by_count)))
+        taken = line.send(READ_TAKEN, ids=array(by_count))
+    await line.receive()
 
-    states = {row[0]: ShowState(show_from(row)) for row in await locked.fetchall()}
-    clock = _add_bookings(states, await met.fetchall())
-    for show_id, numbers in await taken.fetchall() if taken else ():
+    states = {row[0]: ShowState(show_from(row)) for row in locked}
+    _add_bookings(states, chain.from_iterable(met))
+    for show_id, numbers in taken:
         if show_id in states:
             states[show_id].taken = numbers
     served = [c for c in batch.commands if batch.wait or c.show_id in states]
-    decision = decide(states, served, clock)
-    await _save(conn, decision)
+    decision = decide(states, served, clock[0][0])
+    await _save(line, decision)
     return decision
 
 
-def _touched(batch: Batch) -> Mapping[str, Sequence[Any]]:
-    """What READ_TOUCHED looks for, as its parallel arrays."""
-    ids: list[tuple[int, Any]] = []
-    keys: list[tuple[int, Any]] = []
-    seats: list[tuple[int, Any]] = []
+def _find_bookings(line: Line, batch: Batch) -> list[Rows]:
+    """Ask for the bookings that the commands name by id, by key or by a seat that is taken."""
+    ids: list[tuple[int, UUID]] = []
+    keys: list[dict[str, Any]] = []
+    seats: list[tuple[int, int]] = []
     for command in batch.commands:
         match command:
             case Book():
-                seats += ((command.show_id, number) for number in command.seat_numbers)
+                seats += [(command.show_id, number) for number in command.seat_numbers]
                 if command.idempotency_key is not None:
-                    keys.append((command.show_id, command.idempotency_key))
+                    keys.append({"show_id": command.show_id, "key": command.idempotency_key})
                 if batch.again:
                     ids.append((command.show_id, command.booking_id))
             case Confirm() | Cancel():
                 ids.append((command.show_id, command.booking_id))
             case Expire():
-                ids += ((command.show_id, booking_id) for booking_id in command.booking_ids)
-    return {
-        **_columns(("show_ids", "ids"), ids),
-        **_columns(("key_show_ids", "keys"), keys),
-        **_columns(("seat_show_ids", "numbers"), seats),
-        "whole_show_ids": _booked_by_count(batch.commands),
-    }
+                ids += [(command.show_id, booking_id) for booking_id in command.booking_ids]
+    met = []
+    if seats:
+        show_ids, numbers = zip(*seats, strict=True)
+        met.append(line.send(FIND_HOLDERS, show_ids=array(show_ids), numbers=array(numbers)))
+    if keys:
+        met.append(line.send(FIND_KEYS, keys=json(keys)))
+    if ids:
+        show_ids, uuids = zip(*ids, strict=True)
+        met.append(line.send(FIND_BOOKINGS, show_ids=array(show_ids), ids=array(uuids)))
+    return met
 
 
 def _booked_by_count(commands: Iterable[Command]) -> list[int]:
@@ -94,75 +113,59 @@ def _booked_by_count(commands: Iterable[Command]) -> list[int]:
     return sorted({command.show_id for command in by_count})
 
 
-def _add_bookings(states: Mapping[int, ShowState], rows: Sequence[Row]) -> datetime:
-    """Hand each show its bookings; returns the clock, which stands in every row."""
+def _add_bookings(states: Mapping[int, ShowState], rows: Iterable[Row]) -> None:
+    """Hand each show its bookings."""
     bookings: dict[int, list[Booking]] = defaultdict(list)
-    for _, *row in rows:
+    for row in rows:
         if row[0] in states:
             bookings[row[0]].append(booking_from(row))
     for show_id, met in bookings.items():
         states[show_id].bookings = met
-    clock: datetime = rows[0][0]
-    return clock
 
 
-async def _save(conn: Connection, decision: Decision) -> None:
+async def _save(line: Line, decision: Decision) -> None:
+    """Put the statements on the way that make the decision true."""
     if decision.released:
         # Before the seats are taken anew, maybe by a booking of the same batch.
-        freed = _columns(("show_ids", "numbers"), decision.released)
-        await conn.execute(RELEASE_SEATS, freed, prepare=True)
-    if decision.created or decision.moved or decision.changes:
-        await conn.execute(SAVE_BATCH, _saved(decision), prepare=True)
-
-
-_CREATED = (
-    "show_ids ids user_names statuses reasons seats expires_at confirmed_at keys fingerprints"
-)
-_MOVED = "show_ids ids statuses reasons confirmed_at"
-_TAKEN = "show_ids numbers booking_ids"
-_CHANGED = "show_ids versions pending confirmed numbers statuses previous"
-
-
-def _saved(decision: Decision) -> Mapping[str, Any]:
-    """What SAVE_BATCH writes, as its parallel arrays."""
-    created = (
-        (
-            b.show_id, b.id, b.user_name, b.status, b.failure_reason, _array(b.seat_numbers),
-            b.expires_at, b.confirmed_at, b.idempotency_key, b.fingerprint,
+        show_ids, numbers = zip(*decision.released, strict=True)
+        line.send(RELEASE_SEATS, show_ids=array(show_ids), numbers=array(numbers))
+    if decision.created:
+        line.send(CREATE_BOOKINGS, bookings=json(decision.created))
+    if decision.moved:
+        line.send(
+            MOVE_BOOKINGS,
+            show_ids=array([booking.show_id for booking in decision.moved]),
+            ids=array([booking.id for booking in decision.moved]),
+            states=json({str(booking.id): booking for booking in decision.moved}),
         )
-        for b in decision.created
-    )  # fmt: skip
-    moved = ((b.show_id, b.id, b.status, b.failure_reason, b.confirmed_at) for b in decision.moved)
-    changed = (
-        (
-            c.show.id, c.show.version, c.show.pending_seats, c.show.confirmed_seats,
-            _array(c.seats), _letters(c.seats), _letters(c.previous),
+    if decision.changes:
+        # Before the seats: of two desks without a lock, the second is stopped at the version.
+        line.send(
+            ADVANCE_SHOWS,
+            ids=array([change.show.id for change in decision.changes]),
+            counts=json({str(change.show.id): change.show for change in decision.changes}),
         )
-        for c in decision.changes
-    )  # fmt: skip
+        line.send(LOG_CHANGES, changes=json([_row(c, decision.clock) for c in decision.changes]))
+    if decision.taken:
+        show_ids, numbers, ids = zip(*decision.taken, strict=True)
+        line.send(
+            TAKE_SEATS,
+            show_ids=array(show_ids),
+            numbers=array(numbers),
+            booking_ids=array([id_.hex for id_ in ids]),
+        )
+
+
+def _row(change: Change, clock: datetime) -> dict[str, Any]:
     return {
-        "clock": decision.clock,
-        **_columns(_names("created", _CREATED), created),
-        **_columns(_names("moved", _MOVED), moved),
-        **_columns(_names("taken", _TAKEN), decision.taken),
-        **_columns(_names("changed", _CHANGED), changed),
+        "show_id": change.show.id,
+        "version": change.show.version,
+        "changed_at": clock,
+        "numbers": list(change.seats),
+        "statuses": _letters(change.seats),
+        "previous": _letters(change.previous),
     }
 
 
-def _names(table: str, columns: str) -> list[str]:
-    return [f"{table}_{column}" for column in columns.split()]
-
-
-def _columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Mapping[str, list[Any]]:
-    """Turn rows into an array for each column."""
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
-    return dict(zip(names, columns, strict=True))
-
-
 def _letters(seats: Mapping[int, SeatStatus]) -> str:
-    return "".join(status[0] for status in seats.values())
-
-
-def _array(numbers: Iterable[int]) -> str:
-    """Numbers as a PostgreSQL array literal: arrays of unequal length can't be unnested as such."""
-    return "{" + ",".join(map(str, numbers)) + "}"
+    return "".join([status[0] for status in seats.values()])

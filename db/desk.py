@@ -1,28 +1,31 @@
 """The desk: the one way for every change of a show."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from booking.commands import Book, Command, Expire, Outcome
+from booking.commands import Command, Expire, Outcome
 from booking.decision import Change, Decision
 from booking.model import Show
 from db.batch import Batch, run_batch
-from db.errors import Interrupted, Unavailable
-from db.pool import POOL_SIZE, Database
+from db.errors import Interrupted, Overloaded, Unavailable
+from db.pool import LINES, Database
+from db.queues import Entry, Queues
+from db.statements import statements
 
-# Past some 128 commands a transaction gains nothing more: the statements' cost a command is flat.
-MAX_BATCH = 128
-# Deciding and saving a seat takes some 10 us, and nobody else is served meanwhile.
-MAX_SEATS_IN_BATCH = 2_000
-# Finding the best seats takes up to 0.1 s in the largest of houses.
-SEATS_WORTH_OF_SEARCHING = 100
-# Lanes wait with a connection in hand; the rest of the pool is for everybody else.
-MAX_LANES_AT_ONCE = POOL_SIZE // 2
-# At a thousand bookings a second this is ten seconds' wait. Who would wait longer is told at once.
-MAX_WAITING = 10_000
+BEGIN = statements["begin"]
+COMMIT = statements["commit"]
+
+# Lanes wait with a line in hand; one is left for everybody else.
+MAX_LANES_AT_ONCE = LINES - 1
+# Who would wait longer is told at once: most clients give up not much later, and what is booked
+# for somebody who has gone keeps seats from others for two minutes.
+MAX_WAIT = timedelta(seconds=5)
+# However fast they are served: a command that waits takes 0.5 to 1.5 kB, and its request some more.
+MAX_WAITING = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,38 +36,22 @@ class Answer:
     show: Show | None
 
 
-@dataclass(slots=True)
-class _Entry:
-    command: Command
-    answer: asyncio.Future[Answer]
-    again: bool = False  # it was tried before, and may have been committed
-
-    def fail(self, error: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
-
-Queue = deque[_Entry]
-
-
 class Desk:
     """Serves the commands of each show in the order they came, one transaction at a time.
 
     While a transaction is under way commands gather, and the next takes what has gathered, of one
-    show or of many. A show that somebody else has locked waits in a lane of its own, with its
-    commands, and holds up no other. A lone command on an idle desk starts at once.
+    show or of many, which take turns. A show that somebody else has locked waits in a lane of its
+    own, with its commands, and holds up no other. A lone command on an idle desk starts at once.
     """
 
     def __init__(self, database: Database, on_commit: Callable[[Sequence[Change]], None]) -> None:
         """Take a database, and who to tell of the changes after each commit."""
         self._database = database
         self._on_commit = on_commit
-        self._queue: Queue = deque()
-        self._lanes: dict[int, Queue] = {}
+        self._queues = Queues()
         self._lane_places = asyncio.Semaphore(MAX_LANES_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._serving = False
-        self._waiting = 0
         self._closed = False
 
     async def submit(self, command: Command) -> Answer:
@@ -73,17 +60,20 @@ class Desk:
         A caller that is cancelled doesn't take the command with it.
 
         Raises:
-            Unavailable: the database can't be had, or too many are waiting.
+            Overloaded: it would wait for longer than MAX_WAIT.
+            Unavailable: the database can't be had.
         """
-        if self._closed or self._waiting >= MAX_WAITING:
-            raise Unavailable("Too many are waiting at the box office. Try again in a moment.")
-        entry = _Entry(command, asyncio.get_running_loop().create_future())
-        self._waiting += 1
-        self._lanes.get(command.show_id, self._queue).append(entry)
-        if not self._serving:
+        if self._closed:
+            raise Unavailable
+        loop = asyncio.get_running_loop()
+        if self._serving or self._queues:
+            self._refuse_long_wait(command, loop.time())
+        answer: asyncio.Future[Answer] = loop.create_future()
+        self._queues.add(Entry(command, answer))
+        if not self._serving and self._queues.turning:
             self._serving = True
             self._start(self._serve())
-        return await entry.answer
+        return await answer
 
     async def close(self) -> None:
         """Refuse what comes from now on and finish what is under way."""
@@ -96,65 +86,56 @@ class Desk:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _refuse_long_wait(self, command: Command, now: float) -> None:
+        if isinstance(command, Expire):
+            return  # one a show and sweep at most, and it frees seats for those who wait
+        wait = self._queues.expected_wait(command.show_id, now)
+        if wait > MAX_WAIT.total_seconds() or len(self._queues) >= MAX_WAITING:
+            raise Overloaded(timedelta(seconds=wait))
+
     async def _serve(self) -> None:
+        queues, loop = self._queues, asyncio.get_running_loop()
         try:
-            while self._queue:
-                skipped = await self._settle(self._queue, wait=False)
-                self._open_lanes(skipped)
+            while queues.turning:
+                queues.pace.begin(loop.time())
+                skipped = await self._settle(queues.take(), queues.take_all, wait=False)
+                queues.pace.end(loop.time())
+                for show_id in queues.set_aside(skipped):
+                    self._start(self._serve_lane(show_id))
         finally:
             self._serving = False
 
-    def _open_lanes(self, skipped: Iterable[_Entry]) -> None:
-        """Let the shows that are locked elsewhere wait by themselves, with whoever comes later."""
-        for entry in skipped:
-            self._lanes.setdefault(entry.command.show_id, deque()).append(entry)
-        opened = {entry.command.show_id for entry in skipped}
-        if opened:
-            behind = [entry for entry in self._queue if entry.command.show_id in opened]
-            self._queue = deque(e for e in self._queue if e.command.show_id not in opened)
-            for entry in behind:
-                self._lanes[entry.command.show_id].append(entry)
-        for show_id in opened:
-            self._start(self._serve_lane(show_id))
-
     async def _serve_lane(self, show_id: int) -> None:
-        lane = self._lanes[show_id]
-        try:
-            while lane:
-                async with self._lane_places:
-                    await self._settle(lane, wait=True)
-        finally:
-            # No await since the lane was seen empty: nobody can have joined it.
-            del self._lanes[show_id]
+        """Let a show that is locked elsewhere wait by itself, with whoever comes later."""
+        queues, loop = self._queues, asyncio.get_running_loop()
+        pace = queues.pace_of(show_id)
+        behind = partial(queues.take_aside, show_id, everything=True)
+        # Between seeing that nobody waits and forgetting the lane nobody can join it: no await.
+        while queues.waits_aside(show_id):
+            pace.begin(loop.time())
+            async with self._lane_places:
+                await self._settle(queues.take_aside(show_id), behind, wait=True)
+            pace.end(loop.time())
 
-    async def _settle(self, queue: Queue, wait: bool) -> list[_Entry]:
-        """Answer the next entries; returns those whose shows were locked by somebody else."""
-        entries = self._take(queue)
+    async def _settle(
+        self, entries: Sequence[Entry], behind: Callable[[], Sequence[Entry]], wait: bool
+    ) -> list[Entry]:
+        """Answer a batch; returns those whose shows were locked by somebody else."""
         try:
             return await self._attempt(entries, wait)
         except Exception as error:
             if _is_hopeless(error):
                 # Whoever stands behind would only find the same out after as long a wait.
-                for entry in (*entries, *self._take(queue, everything=True)):
+                for entry in (*entries, *behind()):
                     entry.fail(error)
                 return []
             return await self._settle_apart(entries, wait, error)
 
-    def _take(self, queue: Queue, everything: bool = False) -> list[_Entry]:
-        """Take what one transaction carries, and at least one entry."""
-        taken: list[_Entry] = []
-        seats = 0
-        while queue and (everything or (len(taken) < MAX_BATCH and seats < MAX_SEATS_IN_BATCH)):
-            seats += _seats_worth(queue[0].command)
-            taken.append(queue.popleft())
-        self._waiting -= len(taken)
-        return taken
-
     async def _settle_apart(
-        self, entries: Sequence[_Entry], wait: bool, error: Exception
-    ) -> list[_Entry]:
+        self, entries: Sequence[Entry], wait: bool, error: Exception
+    ) -> list[Entry]:
         """Try again what failed together, each by itself, so that none spoils its neighbours."""
-        skipped: list[_Entry] = []
+        skipped: list[Entry] = []
         for entry in entries:
             entry.again = True
             if _is_hopeless(error):
@@ -170,7 +151,7 @@ class Desk:
                 entry.fail(error)
         return skipped
 
-    async def _attempt(self, entries: Sequence[_Entry], wait: bool) -> list[_Entry]:
+    async def _attempt(self, entries: Sequence[Entry], wait: bool) -> list[Entry]:
         commands = [entry.command for entry in entries]
         # The first try may have been committed just before its connection broke; then each
         # command is to find what it did.
@@ -180,13 +161,16 @@ class Desk:
 
     async def _transact(self, batch: Batch) -> Decision:
         """Run one batch. Here, and only here, a transaction begins and ends: two round trips."""
-        async with self._database.connection() as conn, conn.pipeline(), conn.transaction():
-            decision = await run_batch(conn, batch)
+        async with self._database.line() as line:
+            line.send(BEGIN)
+            decision = await run_batch(line, batch)
+            line.send(COMMIT)
+            await line.receive()
         self._on_commit(decision.changes)
         return decision
 
-    def _answer(self, entries: Sequence[_Entry], decision: Decision, waited: bool) -> list[_Entry]:
-        skipped: list[_Entry] = []
+    def _answer(self, entries: Sequence[Entry], decision: Decision, waited: bool) -> list[Entry]:
+        skipped: list[Entry] = []
         outcomes = iter(decision.outcomes)
         for entry in entries:
             show = decision.shows.get(entry.command.show_id)
@@ -202,14 +186,3 @@ class Desk:
 def _is_hopeless(error: Exception) -> bool:
     """Whether there is no database, or no lock to be had: another try would only wait again."""
     return isinstance(error, Unavailable) and not isinstance(error, Interrupted)
-
-
-def _seats_worth(command: Command) -> int:
-    match command:
-        case Book(seat_count=int(count)):
-            return SEATS_WORTH_OF_SEARCHING + count
-        case Book():
-            return len(command.seat_numbers)
-        case Expire():
-            return len(command.booking_ids)
-    return 1

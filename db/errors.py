@@ -1,5 +1,8 @@
 """What the database could not do, in words a client can act on."""
 
+from datetime import timedelta
+from math import ceil
+
 from psycopg import InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
@@ -11,6 +14,14 @@ class Unavailable(Exception):
 
     def __init__(self, message: str = "The box office can't answer just now. Try again.") -> None:
         super().__init__(message)
+
+
+class Overloaded(Unavailable):
+    """Too many are waiting already; nothing was tried, and whoever comes back later is served."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__("Too many are waiting at the box office. Try again in a moment.")
+        self.extensions = {"retryAfter": max(1, ceil(wait.total_seconds()))}
 
 
 class Interrupted(Unavailable):

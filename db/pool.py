@@ -12,9 +12,11 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from db.errors import Interrupted, translate
 from db.gathering import Gathering
+from db.line import Line, LineConnection, line_on
 from db.statements import statements
 
 SET_UP_SESSION = statements["set_up_session"]
+PLAN_ONCE = statements["plan_once"]
 PING = statements["ping"]
 
 _K = TypeVar("_K", bound=Hashable)
@@ -23,9 +25,10 @@ _V = TypeVar("_V")
 Row = Sequence[Any]
 Connection = AsyncConnection[tuple[Any, ...]]
 
-# The desk uses one connection, and one more for each show that somebody else has locked; the rest
-# serve reads, which take well under a millisecond each.
-POOL_SIZE = 10
+# They serve reads, which take well under a millisecond each.
+POOL_SIZE = 5
+# The desk's own: one, and one more for each show that somebody else has locked.
+LINES = 6
 # A client is told within this time that there is no database, and can decide what to do.
 WAIT_FOR_CONNECTION = 1.0
 # After so long the pool stops backing off, and the next caller makes it try again at once: it is
@@ -60,26 +63,31 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            url,
-            kwargs=_CONNECT,
-            min_size=2,
-            max_size=POOL_SIZE,
-            timeout=WAIT_FOR_CONNECTION,
-            reconnect_timeout=RECONNECT_TIMEOUT,
-            configure=_set_up_session,
-            open=False,
+            url, min_size=2, max_size=POOL_SIZE, configure=_set_up_session, **_pool_options()
         )
+        self._lines: AsyncConnectionPool[LineConnection] = AsyncConnectionPool(
+            url,
+            connection_class=LineConnection,
+            min_size=1,
+            max_size=LINES,
+            configure=_set_up_line,
+            **_pool_options(),
+        )
+        self._kept: LineConnection | None = None  # the line used last: most often the next one
         self._healing: asyncio.Task[None] | None = None
         self._gatherings: dict[Callable[..., Any], Gathering[Any, Any]] = {}
 
     async def open(self) -> None:
         """Start connecting. A database that is down now is found when it is up."""
         await self._pool.open()
+        await self._lines.open()
 
     async def close(self) -> None:
         """Close every connection."""
         if self._healing:
             await asyncio.wait({self._healing}, timeout=WAIT_FOR_CONNECTION)
+        await self._give_back()
+        await self._lines.close()
         await self._pool.close()
 
     @asynccontextmanager
@@ -90,11 +98,32 @@ class Database:
             Unavailable: no connection within WAIT_FOR_CONNECTION, or a session limit ran out.
             Interrupted: the connection or transaction broke; another try may succeed.
         """
+        async with self._translating(), self._pool.connection() as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def line(self) -> AsyncIterator[Line]:
+        """Lend the desk a line; as `connection` in everything else."""
+        async with self._translating():
+            conn, self._kept = self._kept, None
+            conn = conn or await self._lines.getconn()
+            try:
+                async with line_on(conn) as line:
+                    yield line
+            except BaseException:
+                await self._lines.putconn(conn)  # which rolls back, or closes it
+                raise
+            if self._kept is None:
+                self._kept = conn
+            else:
+                await self._lines.putconn(conn)
+
+    @asynccontextmanager
+    async def _translating(self) -> AsyncIterator[None]:
         if self._healing:  # whoever comes next would only get another dead connection
             await asyncio.wait({self._healing}, timeout=WAIT_FOR_CONNECTION)
         try:
-            async with self._pool.connection() as conn:
-                yield conn
+            yield
         except (Error, PoolTimeout) as error:
             meaning = translate(error)
             if meaning is None:
@@ -156,8 +185,17 @@ class Database:
     def _heal(self, meaning: Exception) -> None:
         """Replace all connections that died with this one, instead of a failure for each."""
         if isinstance(meaning, Interrupted) and self._healing is None:
-            self._healing = asyncio.ensure_future(self._pool.check())
+            self._healing = asyncio.ensure_future(self._check())
             self._healing.add_done_callback(self._healed)
+
+    async def _check(self) -> None:
+        await self._give_back()
+        await asyncio.gather(self._pool.check(), self._lines.check())
+
+    async def _give_back(self) -> None:
+        conn, self._kept = self._kept, None
+        if conn:
+            await self._lines.putconn(conn)
 
     def _healed(self, healing: asyncio.Task[None]) -> None:
         self._healing = None
@@ -167,3 +205,17 @@ class Database:
 
 async def _set_up_session(conn: Connection) -> None:
     await conn.execute(SET_UP_SESSION, SESSION_LIMITS)
+
+
+async def _set_up_line(conn: LineConnection) -> None:
+    await _set_up_session(conn)
+    await conn.execute(PLAN_ONCE)
+
+
+def _pool_options() -> dict[str, Any]:
+    return {
+        "kwargs": _CONNECT,
+        "timeout": WAIT_FOR_CONNECTION,
+        "reconnect_timeout": RECONNECT_TIMEOUT,
+        "open": False,
+    }

@@ -14,6 +14,7 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import Server
 from uvicorn.supervisors import Multiprocess
 
+from transport.http_protocol import HttpProtocol
 from transport.socket_protocol import SocketProtocol
 
 # Requests and subscriptions get this long to end by themselves, then they are cancelled.
@@ -93,6 +94,7 @@ def _config(app: str, workers: int, *, factory: bool = False) -> Config:
         factory=factory,
         workers=workers,
         lifespan="on",
+        http=HttpProtocol,
         # Ours is uvicorn's websockets-sansio, which waits for slow readers when it sends.
         ws=SocketProtocol,
         ws_max_size=LARGEST_MESSAGE,

@@ -1,124 +1,110 @@
--- name: read_touched
--- The bookings that a batch of commands meets, and the time to judge them by: those with these
--- ids, with these keys, holding one of these seats, or lapsed in one of these shows. Returns a row
--- a booking, each with the clock; a single row of nulls with the clock where there is none.
-WITH moment AS MATERIALIZED (
-    SELECT clock_timestamp() AS clock
-), touched AS (
-    SELECT asked.show_id, asked.id
-    FROM unnest(%(show_ids)s::bigint[], %(ids)s::uuid[]) AS asked (show_id, id)
-    UNION
-    -- Look-ups, not joins: the plan is made once, and a join planned while the tables were
-    -- small would read all of them when they have grown.
+-- The desk's statements look up what they read and change, and never join: the plan is made once,
+-- and a join planned while the tables were small would read all of them when they have grown.
+-- For the same reason a key is looked up as a range in its own order: of the indexes that begin
+-- with the show only the key's has that order, so that no small table makes another look as good.
+
+-- name: find_bookings
+-- The bookings with these ids.
+SELECT met.*
+FROM unnest(%(show_ids)s::bigint[], %(ids)s::uuid[]) AS asked (show_id, id)
+CROSS JOIN LATERAL (
     SELECT
-        asked.show_id,
-        (
-            SELECT bookings.id
-            FROM bookings
-            WHERE bookings.show_id = asked.show_id AND bookings.idempotency_key = asked.key
-        )
-    FROM unnest(%(key_show_ids)s::bigint[], %(keys)s::text[]) AS asked (show_id, key)
-    UNION
+        show_id, id, user_name, status, failure_reason, seat_numbers,
+        created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+    FROM bookings
+    WHERE bookings.show_id = asked.show_id AND bookings.id BETWEEN asked.id AND asked.id
+    ORDER BY bookings.id
+    LIMIT 1
+) AS met;
+
+-- name: find_keys
+-- The bookings that were made with these idempotency keys.
+SELECT met.*
+FROM json_to_recordset(%(keys)s::json) AS asked (show_id bigint, key text)
+CROSS JOIN LATERAL (
     SELECT
+        show_id, id, user_name, status, failure_reason, seat_numbers,
+        created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+    FROM bookings
+    WHERE bookings.show_id = asked.show_id
+        AND bookings.idempotency_key BETWEEN asked.key AND asked.key
+    ORDER BY bookings.idempotency_key
+    LIMIT 1
+) AS met;
+
+-- name: find_holders
+-- The bookings that have these seats, each once.
+SELECT met.*
+FROM (
+    SELECT DISTINCT
         asked.show_id,
         (
             SELECT taken_seats.booking_id
             FROM taken_seats
             WHERE taken_seats.show_id = asked.show_id AND taken_seats.number = asked.number
-        )
-    FROM unnest(%(seat_show_ids)s::bigint[], %(numbers)s::integer[]) AS asked (show_id, number)
-    UNION
-    SELECT bookings.show_id, bookings.id
-    FROM bookings, moment
-    WHERE bookings.show_id = ANY(%(whole_show_ids)s::bigint[])
-        AND bookings.status = 'PENDING'
-        AND bookings.expires_at <= moment.clock
-)
-SELECT
-    moment.clock,
-    met.show_id, met.id, met.user_name, met.status, met.failure_reason, met.seat_numbers,
-    met.created_at, met.expires_at, met.confirmed_at, met.idempotency_key, met.fingerprint
-FROM moment
-LEFT JOIN (
-    SELECT booking.*
-    FROM touched
-    CROSS JOIN LATERAL (
-        SELECT
-            show_id, id, user_name, status, failure_reason, seat_numbers,
-            created_at, expires_at, confirmed_at, idempotency_key, fingerprint
-        FROM bookings
-        WHERE bookings.show_id = touched.show_id AND bookings.id = touched.id
-        LIMIT 1 -- there is one; this keeps it a look-up
-    ) AS booking
-) AS met ON true;
-
--- name: save_batch
--- Write what a batch decided: new bookings, new states of old ones, seats taken, each show's
--- counters and its next version with the change behind it.
-WITH created AS (
-    INSERT INTO bookings (
+        ) AS id
+    FROM unnest(%(show_ids)s::bigint[], %(numbers)s::integer[]) AS asked (show_id, number)
+) AS holder
+CROSS JOIN LATERAL (
+    SELECT
         show_id, id, user_name, status, failure_reason, seat_numbers,
         created_at, expires_at, confirmed_at, idempotency_key, fingerprint
-    )
-    SELECT
-        show_id, id, user_name, status, failure_reason, seat_numbers::integer[],
-        %(clock)s, expires_at, confirmed_at, idempotency_key, fingerprint
-    FROM unnest(
-        %(created_show_ids)s::bigint[], %(created_ids)s::uuid[], %(created_user_names)s::text[],
-        %(created_statuses)s::text[], %(created_reasons)s::text[], %(created_seats)s::text[],
-        %(created_expires_at)s::timestamptz[], %(created_confirmed_at)s::timestamptz[],
-        %(created_keys)s::text[], %(created_fingerprints)s::bytea[]
-    ) AS new (
-        show_id, id, user_name, status, failure_reason, seat_numbers,
-        expires_at, confirmed_at, idempotency_key, fingerprint
-    )
-), moved AS (
+    FROM bookings
+    WHERE bookings.show_id = holder.show_id AND bookings.id BETWEEN holder.id AND holder.id
+    ORDER BY bookings.id
+    LIMIT 1
+) AS met;
+
+-- name: find_lapsed
+-- The bookings of these shows whose holds have passed their deadlines.
+SELECT
+    show_id, id, user_name, status, failure_reason, seat_numbers,
+    created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+FROM bookings
+WHERE show_id = ANY(%(show_ids)s::bigint[])
+    AND status = 'PENDING'
+    AND expires_at <= (SELECT clock_timestamp()) -- read once: so the index ends the search
+ORDER BY expires_at;
+
+-- name: create_bookings
+-- Add new bookings.
+INSERT INTO bookings (
+    show_id, id, user_name, status, failure_reason, seat_numbers,
+    created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+)
+SELECT
+    show_id, id, user_name, status, failure_reason, seat_numbers,
+    created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+FROM json_to_recordset(%(bookings)s::json) AS new (
+    show_id bigint, id uuid, user_name text, status text, failure_reason text,
+    seat_numbers integer[], created_at timestamptz, expires_at timestamptz,
+    confirmed_at timestamptz, idempotency_key text, fingerprint bytea
+);
+
+-- name: move_bookings
+-- Give bookings their new states (an object by id); fails (division by zero) unless each is as it
+-- was when it was read: somebody without the lock on the show may have changed it.
+WITH moved AS (
     UPDATE bookings
-    SET status = new.status, failure_reason = new.failure_reason, confirmed_at = new.confirmed_at
-    FROM (
+    SET status = %(states)s::jsonb -> id::text ->> 'status',
+        failure_reason = %(states)s::jsonb -> id::text ->> 'failure_reason',
+        confirmed_at = (%(states)s::jsonb -> id::text ->> 'confirmed_at')::timestamptz
+    WHERE ctid = ANY(ARRAY(
         SELECT
-            asked.*,
             (
                 SELECT bookings.ctid
                 FROM bookings
-                WHERE bookings.show_id = asked.show_id AND bookings.id = asked.id
-            ) AS place -- a look-up again
-        FROM unnest(
-            %(moved_show_ids)s::bigint[], %(moved_ids)s::uuid[], %(moved_statuses)s::text[],
-            %(moved_reasons)s::text[], %(moved_confirmed_at)s::timestamptz[]
-        ) AS asked (show_id, id, status, failure_reason, confirmed_at)
-        OFFSET 0
-    ) AS new
-    WHERE bookings.ctid = new.place
-    RETURNING bookings.id
-), taken AS (
-    INSERT INTO taken_seats (show_id, number, booking_id)
-    SELECT show_id, number, booking_id
-    FROM unnest(
-        %(taken_show_ids)s::bigint[], %(taken_numbers)s::integer[], %(taken_booking_ids)s::uuid[]
-    ) AS new (show_id, number, booking_id)
-), counted AS (
-    UPDATE shows
-    SET version = new.version,
-        pending_seats = new.pending_seats,
-        confirmed_seats = new.confirmed_seats
-    FROM unnest(
-        %(changed_show_ids)s::bigint[], %(changed_versions)s::integer[],
-        %(changed_pending)s::integer[], %(changed_confirmed)s::integer[]
-    ) AS new (id, version, pending_seats, confirmed_seats)
-    WHERE shows.id = new.id
+                WHERE bookings.show_id = asked.show_id
+                    AND bookings.id BETWEEN asked.id AND asked.id
+                ORDER BY bookings.id
+                LIMIT 1
+            )
+        FROM unnest(%(show_ids)s::bigint[], %(ids)s::uuid[]) AS asked (show_id, id)
+    ))
+    RETURNING id
 )
-INSERT INTO changes (show_id, version, changed_at, numbers, statuses, previous)
-SELECT
-    show_id,
-    -- No version, and so no commit, unless every booking is as it was when it was read: somebody
-    -- without the lock on the show may have changed it. The batch is then decided anew.
-    CASE WHEN (SELECT count(*) FROM moved) = cardinality(%(moved_ids)s::uuid[]) THEN version END,
-    %(clock)s, numbers::integer[], statuses, previous
-FROM unnest(
-    %(changed_show_ids)s::bigint[], %(changed_versions)s::integer[],
-    %(changed_numbers)s::text[], %(changed_statuses)s::text[], %(changed_previous)s::text[]
-) AS new (show_id, version, numbers, statuses, previous);
+SELECT 1 / (count(*) = cardinality(%(ids)s::uuid[]))::integer
+FROM moved;
 
 -- name: list_due
 -- Bookings whose hold has passed its deadline, the oldest deadline first, but for some shows.

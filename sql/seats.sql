@@ -23,6 +23,13 @@ WITH freed AS (
 SELECT 1 / (count(*) = cardinality(%(numbers)s::integer[]))::integer
 FROM freed;
 
+-- name: take_seats
+-- Give seats to bookings.
+INSERT INTO taken_seats (show_id, number, booking_id)
+SELECT show_id, number, booking_id
+FROM unnest(%(show_ids)s::bigint[], %(numbers)s::integer[], %(booking_ids)s::uuid[])
+    AS new (show_id, number, booking_id);
+
 -- name: read_map
 -- A show's version and taken seats at one moment: its size, the numbers, and whether each is
 -- confirmed, in the same order. Nothing where there is no such show.

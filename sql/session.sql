@@ -24,3 +24,20 @@ SELECT
 -- name: ping
 -- Answer, if the database does.
 SELECT 1;
+
+-- name: plan_once
+-- Plan the statements of the desk once: planning them anew takes three times as long as running
+-- them, and by itself PostgreSQL does, since it takes an array it sees for smaller than one it doesn't.
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false);
+
+-- name: begin
+-- Begin a transaction.
+BEGIN;
+
+-- name: commit
+-- Make what the transaction did durable, and let go of its locks.
+COMMIT;
+
+-- name: read_clock
+-- The time to judge bookings by: asked behind a lock, it is that of the decision.
+SELECT clock_timestamp();

@@ -51,3 +51,16 @@ FROM shows
 WHERE id = ANY(%(ids)s::bigint[])
 ORDER BY id
 FOR NO KEY UPDATE;
+
+-- name: advance_shows
+-- Give shows their next versions and the counters that go with them (an object by id).
+UPDATE shows
+SET version = (%(counts)s::jsonb -> id::text ->> 'version')::integer,
+    pending_seats = (%(counts)s::jsonb -> id::text ->> 'pending_seats')::integer,
+    confirmed_seats = (%(counts)s::jsonb -> id::text ->> 'confirmed_seats')::integer
+WHERE ctid = ANY(ARRAY(
+    SELECT ctid
+    FROM shows
+    WHERE id = ANY(%(ids)s::bigint[])
+    ORDER BY id -- so it is the key that finds them, however small the table was
+));

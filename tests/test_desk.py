@@ -9,14 +9,14 @@ import psycopg
 import pytest
 from psycopg.errors import UniqueViolation
 
-from booking.commands import Confirm, Done, Expire, Expired, NotFound, SeatsUnavailable
+from booking.commands import Command, Confirm, Done, Expire, Expired, NotFound, SeatsUnavailable
 from booking.decision import Decision
 from booking.model import BookingStatus
 from db import desk as desk_module
-from db import pool
+from db import pool, queues
 from db.batch import Batch
 from db.desk import Answer, Desk
-from db.errors import Interrupted, Unavailable
+from db.errors import Interrupted, Overloaded, Unavailable
 from db.reads import read_show
 from resolvers.office import Office
 from tests.office import book, lapse, new_show, opened
@@ -72,7 +72,7 @@ def test_commands_that_gather_share_a_transaction(database_url: str) -> None:
 def test_a_transaction_carries_no_more_seats_than_others_can_wait_for(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk_module, "MAX_SEATS_IN_BATCH", 20)
+    monkeypatch.setattr(queues, "MAX_SEATS_IN_BATCH", 20)
 
     async def scenario() -> None:
         async with opened(database_url) as office:
@@ -266,6 +266,63 @@ def test_more_than_can_wait_are_refused_at_once(
             )
             assert isinstance(answers[2], Unavailable)
             assert _winner(await office.desk.submit(book(show_id, 3)))
+
+    asyncio.run(scenario())
+
+
+def test_who_would_wait_too_long_is_refused_at_once_and_told_when_to_come_back(
+    database_url: str,
+) -> None:
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            show_id = await new_show(office, total_seats=500)
+            office.desk._queues.pace.seconds = 4.0  # a slow day: four seconds a batch
+            commands = [book(show_id, number) for number in range(1, 201)]
+            tasks = [asyncio.create_task(office.desk.submit(command)) for command in commands]
+            *_, late = answers = await asyncio.gather(*tasks, return_exceptions=True)
+            assert isinstance(late, Overloaded)
+            assert late.extensions == {"retryAfter": 6}
+            assert sum(isinstance(answer, Overloaded) for answer in answers) == 200 - 33
+            # Nobody waits now, so nobody is refused, however slow it was.
+            assert _winner(await office.desk.submit(book(show_id, 200)))
+
+    asyncio.run(scenario())
+
+
+def test_the_sweep_is_not_refused_when_many_wait(database_url: str) -> None:
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            show_id = await new_show(office)
+            answer = await office.desk.submit(book(show_id, 1))
+            assert isinstance(answer.outcome, Done)
+            booking = answer.outcome.booking
+            lapse(database_url, booking.id)
+            office.desk._queues.pace.seconds = 60.0
+            # The first starts at once, as nobody waits; the others would wait for a minute.
+            expire = Expire(show_id, (booking.id,))
+            commands: list[Command] = [book(show_id, 2), book(show_id, 3), expire]
+            first, refused, swept = await asyncio.gather(
+                *map(office.desk.submit, commands), return_exceptions=True
+            )
+            assert isinstance(first, Answer)
+            assert isinstance(refused, Overloaded)
+            assert isinstance(swept, Answer)
+            assert swept.outcome == Expired(1, 1)
+
+    asyncio.run(scenario())
+
+
+def test_a_show_with_many_waiting_does_not_keep_a_quiet_one_waiting(database_url: str) -> None:
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            hot, quiet = await new_show(office, total_seats=2_000), await new_show(office)
+            crowd = [asyncio.create_task(office.desk.submit(book(hot, n))) for n in range(1, 1_001)]
+            await asyncio.sleep(0)  # all of them stand in line
+            assert _winner(await office.desk.submit(book(quiet, 1)))
+            assert sum(task.done() for task in crowd) <= 2 * queues.MAX_BATCH
+            answers = await asyncio.gather(*crowd)
+            versions = [answer.show.version for answer in answers if answer.show]
+            assert versions == sorted(versions)
 
     asyncio.run(scenario())
 

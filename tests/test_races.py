@@ -22,7 +22,8 @@ from booking.commands import Book, Done, SeatsUnavailable
 from booking.decision import Decision
 from booking.model import FailureReason
 from db.desk import Answer, Desk
-from db.pool import Connection, Database
+from db.line import Line
+from db.pool import Database
 from db.reads import create_show
 from schema.ids import parse_booking_id, parse_show_id
 from tests.serving import Served
@@ -377,13 +378,13 @@ class Gate:
         self._save = db.batch._save
         self._settle_apart = Desk._settle_apart
 
-    async def save(self, conn: Connection, decision: Decision) -> None:
+    async def save(self, line: Line, decision: Decision) -> None:
         if decision.taken:
             self.sold.append(decision.taken)
             if len(self.sold) == 2:
                 self.opened.set()
             await self.opened.wait()
-        await self._save(conn, decision)
+        await self._save(line, decision)
 
     async def settle_apart(self, desk: Desk, entries: Any, wait: bool, error: Exception) -> Any:
         assert isinstance(error, psycopg.errors.UniqueViolation)

@@ -35,6 +35,7 @@ from transport.bodies import (
     require_json,
 )
 from transport.event_stream import EventStream, encoded_event
+from transport.http_protocol import send_whole
 from transport.plain_post import PlainPost, plain_media_type, read_plain_post, replay
 from transport.stalls import in_time
 from transport.web_socket import SocketAdapter, SocketHandler
@@ -123,14 +124,8 @@ class GraphQLApp(GraphQL[Any, None]):
             await self.refuse_fault(Request(scope), error)(scope, _nothing_more, send)
             return True
         answer = to_answer(result)
-        body = orjson.dumps(answer)
-        headers = [
-            (b"content-length", b"%d" % len(body)),
-            (b"content-type", _CONTENT_TYPES[media_type]),
-        ]
         status = status_of(answer, media_type)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send_whole(scope, send, status, _CONTENT_TYPES[media_type], orjson.dumps(answer))
         return True
 
     def make_context(self, scope: Scope) -> dict[str, Any]:

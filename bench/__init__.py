@@ -1,0 +1,1 @@
+"""Measurements against other servers, from fresh starts, as one table: `make bench`."""

@@ -1,0 +1,15 @@
+"""How long and how often to measure."""
+
+from dataclasses import dataclass
+
+# Long enough for the JIT to compile, for pools to fill and statements to be prepared.
+WARM_UP_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many rounds each contestant has, and how long a round's load lasts."""
+
+    rounds: int = 3
+    seconds: int = 4
+    warm_up: int = WARM_UP_SECONDS

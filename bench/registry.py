@@ -1,0 +1,24 @@
+"""The rows of the table, by the names that --only takes."""
+
+from collections.abc import Callable
+
+from bench.arena import Arena
+from bench.comparison import Comparison
+from bench.rows import bookings, growth, latency, maps, memory, rush, subscribers
+
+Row = Callable[[Arena], list[Comparison]]
+
+ROWS: dict[str, Row] = {
+    "bookings": bookings.ten,
+    "spread": bookings.thousand,
+    "hot": bookings.one,
+    "latency": latency.lone,
+    "maps": maps.quiet,
+    "maps-written": maps.written,
+    "rush": rush.rush,
+    "groups": rush.groups,
+    "subscribers": subscribers.subscribers,
+    "seats": growth.seats,
+    "history": growth.history,
+    "memory": memory.memory,
+}

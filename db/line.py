@@ -1,0 +1,164 @@
+"""A round trip with many statements: prepared once a connection, sent and read in libpq's pipeline.
+
+What psycopg's pipeline, cursors and adapting of lists took for a lone booking was more than
+PostgreSQL took to carry it out (docs/decisions/0004).
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq.abc import PGconn, PGresult
+
+Rows = list[tuple[Any, ...]]
+
+_FAILURES = (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED)
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+_numbers = count(1)
+
+
+class LineConnection(AsyncConnection[tuple[Any, ...]]):
+    """A connection that knows which statements it has prepared."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prepared: set[bytes] = set()
+        self.transformer = Transformer(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    name: bytes
+    text: bytes
+    parameters: Sequence[str]  # in the order of their numbers
+
+
+@cache
+def _numbered(statement: str) -> _Statement:
+    """A statement with its named parameters as $1, $2 and so on."""
+    parameters = list(dict.fromkeys(_PARAMETER.findall(statement)))
+    text = _PARAMETER.sub(lambda found: f"${parameters.index(found[1]) + 1}", statement)
+    return _Statement(b"line_%d" % next(_numbers), text.encode(), parameters)
+
+
+class Line:
+    """Statements sent in one go and answered in one go.
+
+    Where one fails the server leaves out those behind it, up to the end of the round trip.
+    """
+
+    def __init__(self, conn: LineConnection) -> None:
+        self._conn = conn
+        self._pgconn: PGconn = conn.pgconn
+        self._transformer = conn.transformer
+        self._loop = asyncio.get_running_loop()
+        self._awaited: asyncio.Future[None] | None = None
+        # For each result to come: where its rows belong, or what it prepares.
+        self._under_way: list[Rows | bytes] = []
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was sent has been answered."""
+        return not self._under_way
+
+    def send(self, statement: LiteralString, **values: bytes) -> Rows:
+        """Put a statement on the way; its parameters are literals (db.literals).
+
+        Returns:
+            A list that `receive` fills with the rows.
+        """
+        query = _numbered(statement)
+        if query.name not in self._conn.prepared:
+            self._pgconn.send_prepare(query.name, query.text)
+            self._conn.prepared.add(query.name)
+            self._under_way.append(query.name)
+        arguments = [values[name] for name in query.parameters]
+        self._pgconn.send_query_prepared(query.name, arguments, result_format=Format.BINARY)
+        rows: Rows = []
+        self._under_way.append(rows)
+        return rows
+
+    async def receive(self) -> None:
+        """Have all that was sent carried out, and its rows filled in.
+
+        Raises:
+            psycopg.Error: what the first that failed met; none behind it was run.
+        """
+        self._pgconn.pipeline_sync()
+        socket = self._pgconn.socket
+        self._loop.add_reader(socket, self._wake)
+        try:
+            while self._pgconn.flush():
+                await self._writable(socket)
+            results = await self._results()
+        finally:
+            self._loop.remove_reader(socket)
+        under_way, self._under_way = self._under_way, []
+        self._hand_out(results, under_way)
+
+    async def _results(self) -> list[PGresult]:
+        results: list[PGresult] = []
+        while True:
+            while self._pgconn.is_busy():
+                await self._wait()
+            result = self._pgconn.get_result()
+            if result is None:  # that was all of one statement
+                continue
+            if result.status == ExecStatus.PIPELINE_SYNC:
+                return results
+            if self._pgconn.status == ConnStatus.BAD:
+                raise error_from_result(result)
+            results.append(result)
+
+    def _hand_out(self, results: Iterable[PGresult], under_way: Iterable[Rows | bytes]) -> None:
+        failure: PGresult | None = None
+        for result, awaited in zip(results, under_way, strict=True):
+            if result.status in _FAILURES:
+                failure = failure or result
+                if isinstance(awaited, bytes):
+                    self._conn.prepared.discard(awaited)
+            elif result.ntuples and isinstance(awaited, list):
+                self._transformer.set_pgresult(result)
+                awaited += self._transformer.load_rows(0, result.ntuples, tuple)
+        if failure:
+            raise error_from_result(failure)
+
+    async def _writable(self, socket: int) -> None:
+        # Answers are read meanwhile, or each side could wait for the other to read.
+        self._loop.add_writer(socket, self._wake)
+        try:
+            await self._wait()
+        finally:
+            self._loop.remove_writer(socket)
+
+    async def _wait(self) -> None:
+        self._awaited = self._loop.create_future()
+        await self._awaited
+        self._pgconn.consume_input()
+
+    def _wake(self) -> None:
+        if self._awaited and not self._awaited.done():
+            self._awaited.set_result(None)
+
+
+@asynccontextmanager
+async def line_on(conn: LineConnection) -> AsyncIterator[Line]:
+    """Make a line of a connection for the block, which is a plain connection again after it."""
+    conn.pgconn.enter_pipeline_mode()
+    line = Line(conn)
+    try:
+        yield line
+    finally:
+        if line.idle:
+            conn.pgconn.exit_pipeline_mode()
+        else:
+            await conn.close()  # what it would answer next is anybody's guess

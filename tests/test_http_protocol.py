@@ -1,0 +1,78 @@
+"""The short way out for whole answers: what goes over it is what uvicorn would have sent."""
+
+import socket
+
+import pytest
+
+from tests.serving import Served
+
+BODY = '{"query": "{ __typename }"}'
+ANSWER = b'{"data":{"__typename":"Query"}}'
+
+
+def request(*headers: str, method: str = "POST", body: str = BODY) -> bytes:
+    """An HTTP request as it is on the wire."""
+    head = [f"{method} /graphql HTTP/1.1", "host: x", "content-type: application/json", *headers]
+    return "\r\n".join([*head, f"content-length: {len(body)}", "", body]).encode()
+
+
+def talk(served: Served, *sent: bytes) -> bytes:
+    """Send and read until the server closes the connection."""
+    host, port = served.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        for data in sent:
+            raw.sendall(data)
+        received = b""
+        while chunk := raw.recv(65_536):
+            received += chunk
+    return received
+
+
+def answers_in(received: bytes) -> list[tuple[bytes, bytes]]:
+    """Head and body of each answer."""
+    answers = []
+    while received:
+        head, _, rest = received.partition(b"\r\n\r\n")
+        [length] = [line for line in head.split(b"\r\n") if line.startswith(b"content-length")]
+        size = int(length.split(b":")[1])
+        answers.append((head, rest[:size]))
+        received = rest[size:]
+    return answers
+
+
+def lines_of(head: bytes) -> set[bytes]:
+    """The lines of a head, in any order; of the date, which goes on, only that it is there."""
+    return {line[:5] if line.startswith(b"date:") else line for line in head.split(b"\r\n")}
+
+
+CLOSE = request("connection: close")
+
+
+def test_an_answer_by_the_short_way_is_the_same_as_by_the_long_one(served: Served) -> None:
+    """What closes its connection takes the long way."""
+    (short, first), (long, second) = answers_in(talk(served, request(), CLOSE))
+    assert first == second == ANSWER
+    assert lines_of(short) == lines_of(long) - {b"connection: close"}
+
+
+def test_requests_sent_before_their_answers_are_answered_in_order(served: Served) -> None:
+    named = [request(body=f'{{"query": "{{ a{n}: __typename }}"}}') for n in range(20)]
+    answers = answers_in(talk(served, b"".join(named), CLOSE))
+    assert [body for _, body in answers[:-1]] == [
+        b'{"data":{"a%d":"Query"}}' % n for n in range(20)
+    ]
+
+
+@pytest.mark.parametrize("cut", [1, 40, len(request()) - len(BODY), len(request()) - 1])
+def test_a_request_in_pieces_is_answered_once(served: Served, cut: int) -> None:
+    whole = request()
+    answers = answers_in(talk(served, whole[:cut], whole[cut:], CLOSE))
+    assert [body for _, body in answers] == [ANSWER, ANSWER]
+
+
+def test_a_client_that_leaves_before_its_answer_harms_nobody(served: Served) -> None:
+    host, port = served.address.split(":")
+    for _ in range(20):
+        with socket.create_connection((host, int(port))) as raw:
+            raw.sendall(request())
+    assert answers_in(talk(served, CLOSE))[0][1] == ANSWER
