@@ -66,11 +66,12 @@ def _on_stop_signals(act: Callable[[], None]) -> None:
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     """Open the office, and close it in the reverse order: first the sweep, last the connections."""
-    url = Settings().database_url
+    settings = Settings()
+    url = settings.database_url
     if url is None:
         raise RuntimeError("Set DATABASE_URL, or start with `make run`, which brings a database.")
     database = Database(url)
-    seat_maps = SeatMaps(database)
+    seat_maps = SeatMaps(database, settings.map_cache_mb << 20)
     desk = Desk(database, on_commit=seat_maps.apply)
     expiry = Expiry(database, desk)
     app.state.office = Office(database, desk, seat_maps, expiry)

@@ -1,4 +1,9 @@
-"""Clients that stop reading, and how long they are waited for."""
+"""Clients that stop reading, and how long they are waited for.
+
+Until then a connection holds what the kernel buffers, 64 KiB and one message in its transport, and
+one update for each of its operations, whatever happens meanwhile: nothing is queued, and what
+others are sent too is held once for all.
+"""
 
 import asyncio
 from collections.abc import Callable, Generator
