@@ -148,12 +148,12 @@ class Queues:
             self._waiting += len(first)
         return list(opened)
 
-    def waits_aside(self, show_id: int) -> bool:
-        """Whether anybody waits for a show that was set aside; if not, it is aside no longer."""
-        if not self._aside[show_id].entries:
-            del self._aside[show_id]
-            return False
-        return True
+    def bring_back(self, show_id: int) -> None:
+        """Let a show that was set aside take turns again, behind the others."""
+        queue = self._aside.pop(show_id)
+        if queue.entries:
+            self._rotation[show_id] = queue
+            self._size += queue.size
 
     def pace_of(self, show_id: int) -> Pace:
         """The pace of a show that was set aside."""

@@ -45,7 +45,7 @@ FOR NO KEY UPDATE SKIP LOCKED;
 -- name: wait_briefly
 -- Wait for locks no longer than our own processes keep them: a batch takes 5 to 30 ms, and a few may
 -- stand in line. It holds up everybody in this process, once for each stranger that has a show.
-SET LOCAL lock_timeout = '100ms';
+SELECT set_config('lock_timeout', '100ms', true);
 
 -- name: lock_shows
 -- Lock the shows in id order, waiting for whoever has them; returns them.

@@ -12,6 +12,7 @@ from psycopg.errors import UniqueViolation
 from booking.commands import Command, Confirm, Done, Expire, Expired, NotFound, SeatsUnavailable
 from booking.decision import Decision
 from booking.model import BookingStatus
+from db import batch as batch_module
 from db import desk as desk_module
 from db import pool, queues
 from db.batch import Batch
@@ -113,6 +114,42 @@ def test_a_show_that_is_locked_elsewhere_holds_up_no_other(database_url: str) ->
                 stranger.rollback()
                 answers = await asyncio.gather(*waiting)
             assert [_winner(answer) for answer in answers] == [True] * 3 + [False] * 3 + [True]
+
+    asyncio.run(scenario())
+
+
+def test_shows_that_another_desk_has_are_waited_for_together(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As long as the test needs; it would be long enough for a lane each, too.
+    monkeypatch.setattr(
+        batch_module, "WAIT_BRIEFLY", "SELECT set_config('lock_timeout', '20s', true)"
+    )
+    batches: list[Batch] = []
+    transact = Desk._transact
+
+    async def noted(self: Desk, batch: Batch) -> Decision:
+        batches.append(batch)
+        return await transact(self, batch)
+
+    monkeypatch.setattr(Desk, "_transact", noted)
+
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            shows = [await new_show(office) for _ in range(3)]
+            with locked(database_url, shows[0]) as other:
+                other.execute("SELECT FROM shows WHERE id = ANY(%s) FOR UPDATE", [shows[1:]])
+                waiting = [
+                    asyncio.create_task(office.desk.submit(book(show_id, number)))
+                    for show_id in shows
+                    for number in (1, 2)
+                ]
+                await _until_somebody_waits_for_a_lock(database_url)
+                other.rollback()
+                answers = await asyncio.gather(*waiting)
+            assert all(_winner(answer) for answer in answers)
+            waited = [batch for batch in batches if batch.wait]
+            assert [len(batch.commands) for batch in waited] == [6]
 
     asyncio.run(scenario())
 

@@ -104,11 +104,19 @@ def test_a_show_set_aside_keeps_its_order_and_leaves_the_rotation(line: Line) ->
     assert not line.queues.turning
     assert len(line.queues) == len(entries)
     assert line.queues.take_aside(HOT) == entries[:MAX_BATCH]
-    assert line.queues.waits_aside(HOT)
-    assert line.queues.take_aside(HOT, everything=True) == entries[MAX_BATCH:]
-    assert not line.queues.waits_aside(HOT)
+    line.queues.bring_back(HOT)
+    assert len(line.queues) == len(entries) - MAX_BATCH
+    assert line.queues.take() == entries[MAX_BATCH:]
     line.come(confirm(HOT))
     assert line.queues.turning
+
+
+def test_a_show_that_nobody_waits_for_has_no_turn_when_it_is_brought_back(line: Line) -> None:
+    line.come(confirm(HOT))
+    line.queues.set_aside(line.queues.take())
+    line.queues.take_aside(HOT, everything=True)
+    line.queues.bring_back(HOT)
+    assert not line.queues.turning
 
 
 def test_a_wait_is_told_by_the_batches_before_it(line: Line) -> None:
