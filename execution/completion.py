@@ -5,7 +5,7 @@ what it doesn't expect raises. The value is then completed once more, by the sto
 tells the error to the letter. Whatever calls a resolver is run just once, with its place at hand.
 """
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -19,15 +19,15 @@ from graphql import (
     GraphQLOutputType,
     GraphQLString,
 )
-from graphql.pyutils import Path, gather_with_cancel
+from graphql.pyutils import Path, Undefined
 from orjson import Fragment, dumps
-from strawberry.execution import optimized_is_awaitable
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.cast import get_strawberry_type_cast
 
 from execution.coercion import LARGEST_INT, Irregular
 from execution.run import Field, Run
 from execution.shared import SharedList
+from execution.waiting import Settled, fill, pends
 
 Pure = Callable[[Any], Any]
 Effectful = Callable[[Any, Run, Path], Any]
@@ -38,15 +38,14 @@ class Completion:
     """How values of one type are completed at one place.
 
     Attributes:
+        effectful: completes a value at a place; returns it, or an awaitable of it.
         pure: completes a value; None where resolvers are called on the way.
         key: equal for completions that do the same, while pure.
-        effectful: completes a value at a place, or returns an awaitable of it where `awaits`.
     """
 
     effectful: Effectful
     pure: Pure | None = None
     key: Hashable = None
-    awaits: bool = False
 
 
 def from_pure(pure: Pure, key: Hashable, type_: GraphQLOutputType, field: Field) -> Completion:
@@ -67,11 +66,15 @@ def complete_leaf(type_: GraphQLLeafType, field: Field) -> Completion:
 
 
 def _leaf(type_: GraphQLLeafType) -> Pure:
+    settled = Settled()
+
     def serialize(value: Any) -> Any:
         if value is None:
             return None
+        if not settled.holds(value) or isinstance(value, Exception):
+            raise Irregular
         written = type_.coerce_output_value(value)
-        if written is None or isinstance(value, Exception):
+        if written is None or written is Undefined:
             raise Irregular
         return written
 
@@ -110,13 +113,14 @@ def complete_not_null(inner: Completion, type_: GraphQLOutputType, field: Field)
     effectful = inner.effectful
 
     def complete(value: Any, run: Run, path: Path) -> Any:
-        if value is None:
+        completed = None if value is None else effectful(value, run, path)
+        if completed is None:
             raise TypeError(
                 f"Cannot return null for non-nullable field {field.parent}.{field.name}."
             )
-        return effectful(value, run, path)
+        return completed
 
-    return Completion(complete, awaits=inner.awaits)
+    return Completion(complete)
 
 
 def complete_list(
@@ -125,21 +129,37 @@ def complete_list(
     """Lists. One that is shared encodes itself, once for all who ask alike."""
     if item.pure:
         return from_pure(_pure_list(item.pure, item.key), ("[]", item.key), type_, field)
-    if item.awaits:
-        return _awaiting_list(item.effectful, item_type, type_, field)
     complete_item = item.effectful
+    settled = Settled()
+
+    async def wait_for_item(completing: Any, run: Run, path: Path) -> Any:
+        try:
+            return await completing
+        except Exception as error:
+            return run.fail(error, field, item_type, path)
 
     def complete(value: Any, run: Run, path: Path) -> Any:
-        if type(value) is not list:
-            return None if value is None else run.complete(value, field, type_, path)
-        completed = []
-        for index, entry in enumerate(value):
-            place = path.add_key(index, None)
-            try:
-                completed.append(complete_item(entry, run, place))
-            except Exception as error:
-                completed.append(run.fail(error, field, item_type, place))
-        return completed
+        if value is None:
+            return None
+        if type(value) is not list or not all(map(settled.holds, value)):
+            return run.complete(value, field, type_, path)
+        completed: list[Any] = []
+        waiting: list[int] = []
+        try:
+            for index, entry in enumerate(value):
+                place = path.add_key(index, None)
+                try:
+                    result = complete_item(entry, run, place)
+                except Exception as error:
+                    result = run.fail(error, field, item_type, place)
+                if pends(result):
+                    result = wait_for_item(result, run, place)
+                    waiting.append(index)
+                completed.append(result)
+        except Exception:
+            run.give_up([completed[index] for index in waiting])
+            raise
+        return fill(completed, waiting) if waiting else completed
 
     return Completion(complete)
 
@@ -158,30 +178,6 @@ def _pure_list(complete_item: Pure, key: Hashable) -> Pure:
         raise Irregular
 
     return complete
-
-
-def _awaiting_list(
-    complete_item: Effectful, item_type: GraphQLOutputType, type_: GraphQLOutputType, field: Field
-) -> Completion:
-    async def complete_entry(entry: Any, run: Run, path: Path) -> Any:
-        try:
-            return await complete_item(entry, run, path)
-        except Exception as error:
-            return run.fail(error, field, item_type, path)
-
-    async def complete(value: Any, run: Run, path: Path) -> Any:
-        if value is None:
-            return None
-        if type(value) is not list:
-            return await settle(run.complete(value, field, type_, path))
-        return await gather(
-            [
-                complete_entry(entry, run, path.add_key(index, None))
-                for index, entry in enumerate(value)
-            ]
-        )
-
-    return Completion(complete, awaits=True)
 
 
 def complete_abstract(
@@ -213,31 +209,9 @@ def complete_abstract(
             return run.complete(value, field, type_, path)
         return member.effectful(value, run, path)
 
-    awaits = any(member.awaits for member in members.values())
-    return Completion(_settling(complete) if awaits else complete, awaits=awaits)
+    return Completion(complete)
 
 
 def definition_of(value: Any) -> int:
     """The identity of the Strawberry type that a value's class was made for."""
-    return id(getattr(value, "__strawberry_definition__", None))
-
-
-def _settling(complete: Effectful) -> Effectful:
-    """A closure that may or may not return an awaitable, as one that always does."""
-
-    async def complete_and_settle(value: Any, run: Run, path: Path) -> Any:
-        return await settle(complete(value, run, path))
-
-    return complete_and_settle
-
-
-async def settle(value: Any) -> Any:
-    """Wait for a value where there is something to wait for."""
-    return await value if optimized_is_awaitable(value) else value
-
-
-async def gather(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
-    """Wait for all; the first error cancels the others."""
-    if len(awaitables) == 1:
-        return [await awaitables[0]]
-    return await gather_with_cancel(*awaitables)
+    return id(getattr(type(value), "__strawberry_definition__", None))

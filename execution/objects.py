@@ -5,57 +5,52 @@ from typing import Any
 
 from graphql import GraphQLObjectType
 from graphql.pyutils import Path
-from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.cast import get_strawberry_type_cast
 
 from execution.coercion import Irregular
-from execution.completion import Completion, definition_of, from_pure, gather
+from execution.completion import Completion, Pure, from_pure
 from execution.resolution import Step
 from execution.run import Field, Run
+from execution.waiting import fill, pends
 
 Steps = Sequence[tuple[str, Step]]
 
 
 def complete_object(
-    steps: Steps,
-    expected: StrawberryObjectDefinition | None,
-    type_: GraphQLObjectType,
-    field: Field,
+    steps: Steps, expected: type | None, type_: GraphQLObjectType, field: Field
 ) -> Completion:
-    """Complete an object; `expected` is what its class must be made for, if anything."""
+    """Complete an object of the expected class; of any at all where others have looked at it."""
+    fits = _fits(expected, strict=type_.is_type_of is not None)
     if all(step.write for _, step in steps):
-        return _complete_flat(steps, expected, type_, field)
-    awaits, strict = needs_waiting(steps), expected is not None
-    execute: Any = execute_together if awaits else execute_in_order
+        return _complete_flat(steps, fits, type_, field)
 
     def complete(value: Any, run: Run, path: Path) -> Any:
-        if strict and definition_of(value) != id(expected):
+        if value is None:
+            return None
+        if not fits(value):
             return run.complete(value, field, type_, path)
-        return execute(steps, value, run, path)
+        return execute_together(steps, value, run, path)
 
-    async def complete_and_wait(value: Any, run: Run, path: Path) -> Any:
-        return None if value is None else await complete(value, run, path)
-
-    if awaits:
-        return Completion(complete_and_wait, awaits=True)
-    return Completion(
-        lambda value, run, path: None if value is None else complete(value, run, path)
-    )
+    return Completion(complete)
 
 
-def _complete_flat(
-    steps: Steps,
-    expected: StrawberryObjectDefinition | None,
-    type_: GraphQLObjectType,
-    field: Field,
-) -> Completion:
+def _fits(expected: type | None, strict: bool) -> Pure:
+    """What tells a value that the stock executor would take for the object it should be."""
+    if expected is None:
+        return lambda value: True
+    if strict:
+        return lambda value: isinstance(value, expected) and not get_strawberry_type_cast(value)
+    return lambda value: isinstance(value, expected)
+
+
+def _complete_flat(steps: Steps, fits: Pure, type_: GraphQLObjectType, field: Field) -> Completion:
     """An object of nothing but attributes, in one step."""
-    strict = expected is not None
     parts = [(key, step.read, step.write) for key, step in steps]
 
     def complete(value: Any) -> Any:
         if value is None:
             return None
-        if strict and definition_of(value) != id(expected):
+        if not fits(value):
             raise Irregular
         return {key: write(read(value)) for key, read, write in parts}  # type: ignore[misc]
 
@@ -63,35 +58,19 @@ def _complete_flat(
     return from_pure(complete, selection, type_, field)
 
 
-def needs_waiting(steps: Steps) -> bool:
-    """Whether one of these fields is to be awaited."""
-    return any(step.awaits for _, step in steps)
-
-
-def execute_in_order(steps: Steps, source: Any, run: Run, path: Path | None) -> dict[str, Any]:
-    """Execute fields none of which is awaited."""
-    return {key: step.execute(source, run, path) for key, step in steps}
-
-
-async def execute_together(
-    steps: Steps, source: Any, run: Run, path: Path | None
-) -> dict[str, Any]:
-    """Execute fields and wait for all that are to be awaited at once."""
+def execute_together(steps: Steps, source: Any, run: Run, path: Path | None) -> Any:
+    """Execute fields; returns them by key, or an awaitable of that, which waits for all at once."""
     completed: dict[str, Any] = {}
     waiting: list[str] = []
     try:
         for key, step in steps:
-            completed[key] = step.execute(source, run, path)
-            if step.awaits:
+            completed[key] = result = step.execute(source, run, path)
+            if pends(result):
                 waiting.append(key)
     except Exception:
-        for key in waiting:
-            completed[key].close()  # never begun, and nobody would see what comes of it
+        run.give_up([completed[key] for key in waiting])
         raise
-    if waiting:
-        results = await gather([completed[key] for key in waiting])
-        completed.update(zip(waiting, results, strict=True))
-    return completed
+    return fill(completed, waiting) if waiting else completed
 
 
 async def execute_serially(
@@ -100,6 +79,6 @@ async def execute_serially(
     """Execute mutations, each when the one before it is done."""
     completed: dict[str, Any] = {}
     for key, step in steps:
-        value = step.execute(source, run, path)
-        completed[key] = await value if step.awaits else value
+        result = step.execute(source, run, path)
+        completed[key] = await result if pends(result) else result
     return completed

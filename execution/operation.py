@@ -1,6 +1,6 @@
 """An operation, prepared once for its text and name: variables and selections as closures."""
 
-from collections.abc import AsyncGenerator, Hashable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from graphql import (
     VariableNode,
     Visitor,
     located_error,
+    print_ast,
     visit,
 )
 from graphql.execution.execute import assert_event_stream
@@ -24,12 +25,12 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from execution.coercion import Irregular, Values, compile_variables
-from execution.completion import settle
 from execution.objects import Steps, execute_serially, execute_together
 from execution.pushing import Answers
 from execution.run import Run, Source
 from execution.selection import Selections, Subscribing
 from execution.shared import EncodedResult
+from execution.waiting import pends
 
 # Each set of values for the variables of @include and @skip has a plan of its own. A page has a
 # few of them; whoever tries all is served by the stock executor.
@@ -44,15 +45,19 @@ class Operation:
     """One operation of a valid document, compiled as it is used.
 
     Raises:
-        Irregular: it is one for the stock executor, whatever the variables.
+        Irregular: nobody can tell which operation is meant.
 
     Attributes:
         type: query, mutation or subscription.
+        document: what it is an operation of.
         weight: how many fields were compiled for it so far.
+        grown: called whenever that has become more.
     """
 
     def __init__(self, schema: Schema, document: DocumentNode, name: str | None) -> None:
         definition = _find(document, name)
+        self.document = document
+        self.grown: Callable[[], None] = _nothing
         fragments = {
             node.name.value: node
             for node in document.definitions
@@ -63,11 +68,11 @@ class Operation:
         # In what is shared, which may outlive the operation: it doesn't keep it in memory.
         self._identity = object()
         mutates = self.type is OperationType.MUTATION
-        self._execute_root = execute_serially if mutates else execute_together
+        self._execute_root: Any = execute_serially if mutates else execute_together
         self._source = Source(schema, document, definition, fragments, name)
-        self._conditions = _condition_variables(document)
+        self._conditions = _condition_variables(document, definition)
         self._plans: dict[Hashable, Steps | Subscribing | None] = {}
-        self._coerce = compile_variables(schema._schema, definition.variable_definitions or ())
+        self._coerce = _compile_variables(schema, definition)
 
     async def execute(
         self, sent: Variables, context: Any, root: Any, extensions: dict[str, Any] | None
@@ -103,7 +108,9 @@ class Operation:
 
     async def _finish(self, steps: Steps, run: Run) -> ExecutionResult:
         try:
-            data = await self._execute_root(steps, run.root, run, None)
+            data = self._execute_root(steps, run.root, run, None)
+            if pends(data):
+                data = await data
         except GraphQLError as error:
             run.executor.collected_errors.add(error, None)
             return ExecutionResult(None, run.errors)
@@ -117,17 +124,22 @@ class Operation:
     ) -> AsyncGenerator[ExecutionResult, None]:
         path = plan.field.path(None)
         try:
-            events: Any = await settle(plan.subscribe(run.root, run, path))
+            events: Any = plan.subscribe(run.root, run, path)
+            if pends(events):
+                events = await events
             assert_event_stream(events)
         except Exception as error:
             located = located_error(error, plan.field.nodes, path.as_list())
             yield PreExecutionError(None, [located])
             return
-        sharing = (self._identity, orjson.dumps(run.sent, option=orjson.OPT_SORT_KEYS))
-        answers.opened(events, partial(_answer_at_once, plan, run, sharing))
-        async with aclosing(events):
-            async for event in events:
-                yield await _answer(plan, run, event, sharing)
+        sharing = self._identity, _text_of(run.sent)
+        try:
+            answers.opened(events, partial(_answer_at_once, plan, run, sharing))
+            async with aclosing(events):
+                async for event in events:
+                    yield await _answer(plan, run, event, sharing)
+        except Exception as error:  # of the source: events were promised, so this is one too
+            yield ExecutionResult(None, [_as_graphql_error(error)])
 
     def _plan(self, values: Values) -> Any:
         shape = tuple(values.get(name) for name in self._conditions)
@@ -153,6 +165,7 @@ class Operation:
             return None
         finally:
             self.weight += selections.weight
+            self.grown()
 
 
 async def _answer(plan: Subscribing, run: Run, event: Any, sharing: Hashable) -> ExecutionResult:
@@ -163,7 +176,10 @@ async def _answer(plan: Subscribing, run: Run, event: Any, sharing: Hashable) ->
     result = await plan.execute(event, run.for_event(event))
     if result.errors:
         return result
-    encoded = orjson.dumps({"data": result.data})
+    try:
+        encoded = orjson.dumps({"data": result.data})
+    except TypeError:  # a scalar wrote what is no JSON: whoever sends it will say so
+        return result
     if shared is not None:
         shared[sharing] = encoded
     return EncodedResult(encoded)
@@ -183,20 +199,34 @@ def _answer_at_once(plan: Subscribing, run: Run, sharing: Hashable, event: Any) 
     return None
 
 
+def _text_of(sent: Variables) -> Hashable:
+    """Equal for equal variables; like no other where they cannot be compared."""
+    try:
+        return orjson.dumps(sent, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return object()
+
+
+def _as_graphql_error(error: Exception) -> GraphQLError:
+    if isinstance(error, GraphQLError):
+        return error
+    return GraphQLError(str(error), original_error=error)
+
+
 def _find(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """The operation to run, unless that is in doubt or something odd is asked of all of it."""
+    """The operation to run, unless that is in doubt."""
     found = [
         node
         for node in document.definitions
         if isinstance(node, OperationDefinitionNode)
         and (name is None or (node.name and node.name.value == name))
     ]
-    if len(found) != 1 or found[0].directives:
+    if len(found) != 1:
         raise Irregular
     return found[0]
 
 
-def _condition_variables(document: DocumentNode) -> list[str]:
+def _condition_variables(document: DocumentNode, definition: OperationDefinitionNode) -> list[str]:
     """The variables that decide what is included and what is skipped."""
     names: dict[str, None] = {}
 
@@ -207,4 +237,29 @@ def _condition_variables(document: DocumentNode) -> list[str]:
                     names[argument.value.name.value] = None
 
     visit(document, Conditions())
-    return list(names)
+    # Another operation of the document may have variables of the same names, and other types.
+    booleans = {
+        each.variable.name.value
+        for each in definition.variable_definitions or ()
+        if print_ast(each.type) in ("Boolean", "Boolean!")
+    }
+    return [name for name in names if name in booleans]
+
+
+def _compile_variables(
+    schema: Schema, definition: OperationDefinitionNode
+) -> Callable[[Variables], Values]:
+    """What coerces the variables; it refuses all where something odd is asked of all of it."""
+    try:
+        if definition.directives:
+            raise Irregular
+        return compile_variables(schema._schema, definition.variable_definitions or ())
+    except Irregular:
+        return _refuse
+
+
+def _refuse(_: Variables) -> Values:
+    raise Irregular
+
+
+def _nothing() -> None: ...

@@ -1,6 +1,7 @@
 """The operations that were seen lately, prepared: as many as fit."""
 
 from collections import OrderedDict
+from functools import partial
 
 from graphql import DocumentNode
 from strawberry.schema import Schema
@@ -31,29 +32,27 @@ class Operations:
         operation = self._known.get(key)
         if operation is not None:
             self._known.move_to_end(key)
-            if self._weights[key] != _weigh(text, operation):
-                self._account(key, operation)
         return operation
 
     def add(self, text: str, name: str | None, document: DocumentNode) -> Operation | None:
-        """Prepare an operation of a valid document; None if it is one for the stock executor."""
+        """Prepare an operation of a valid document; None if it cannot be told which."""
         try:
             operation = Operation(self._schema, document, name)
         except Irregular:
             return None
-        self._known[text, name] = operation
-        self._account((text, name), operation)
+        key = text, name
+        self._known[key] = operation
+        operation.grown = partial(self._account, key, operation)
+        operation.grown()
         return operation
 
     def _account(self, key: Key, operation: Operation) -> None:
         """Count what an operation has grown by, and make room for it."""
-        weight = _weigh(key[0], operation)
+        if self._known.get(key) is not operation:
+            return  # it had to go already
+        weight = len(key[0]) + CHARACTERS_A_FIELD * operation.weight
         self._weight += weight - self._weights.get(key, 0)
         self._weights[key] = weight
         while self._weight > MAX_WEIGHT and self._known:
             oldest, _ = self._known.popitem(last=False)
             self._weight -= self._weights.pop(oldest)
-
-
-def _weigh(text: str, operation: Operation) -> int:
-    return len(text) + CHARACTERS_A_FIELD * operation.weight

@@ -11,8 +11,9 @@ from strawberry.types.field import StrawberryField
 
 from execution.arguments import compile_arguments
 from execution.coercion import Irregular
-from execution.completion import Completion, Pure, settle
+from execution.completion import Completion, Pure
 from execution.run import Field, Run, Source
+from execution.waiting import pends
 
 Execute = Callable[[Any, Run, Path | None], Any]
 Resolve = Callable[[Any, Run, Path], Any]
@@ -23,8 +24,8 @@ class Step:
     """One field of a selection.
 
     Attributes:
-        execute: resolves and completes it; returns an awaitable where `awaits`. It raises only
-            the error of a field that may not be null, for what stands above.
+        execute: resolves and completes it; returns the value, or an awaitable of it. It raises
+            only the error of a field that may not be null, for what stands above.
         read, write: for an attribute with a pure value, the two halves of the same without place
             or run; they raise whatever is wrong.
         key: equal for steps that do the same, while pure.
@@ -34,7 +35,6 @@ class Step:
     read: Pure | None = None
     write: Pure | None = None
     key: Hashable = None
-    awaits: bool = False
 
 
 def typename_step(name: str) -> Step:
@@ -46,7 +46,7 @@ def attribute_step(name: str, field: Field, completion: Completion) -> Step:
     """A field that is an attribute of its source."""
     read, write = attrgetter(name), completion.pure
     if write is None:
-        return _step(lambda source, run, path: read(source), False, field, completion)
+        return _step(lambda source, run, path: read(source), field, completion)
 
     def execute(source: Any, run: Run, above: Path | None) -> Any:
         try:
@@ -66,9 +66,9 @@ def resolver_step(
     assert stock is not None, "Strawberry gives every field a resolver"
     if resolver is None or own.extensions or source.schema.exception_handlers:
         by_stock = resolve_by_stock(source, field, stock)
-        return _step(by_stock, True, field, completion)
+        return _step(by_stock, field, completion)
     by_closure = compile_resolver(source, own, field, stock)
-    return _step(by_closure, resolver.is_async, field, completion)
+    return _step(by_closure, field, completion)
 
 
 def compile_resolver(
@@ -115,31 +115,34 @@ def resolve_by_stock(source: Source, field: Field, stock: Callable[..., Any]) ->
     return resolve
 
 
-def _step(resolve: Resolve, resolve_awaits: bool, field: Field, completion: Completion) -> Step:
+def _step(resolve: Resolve, field: Field, completion: Completion) -> Step:
     finish = completion.effectful
     type_ = field.type
-    finish_awaits = completion.awaits
+
+    async def finish_later(value: Any, run: Run, path: Path) -> Any:
+        try:
+            completed = finish(_no_error(await value), run, path)
+            return await completed if pends(completed) else completed
+        except Exception as error:
+            return run.fail(error, field, type_, path)
+
+    async def wait(completing: Any, run: Run, path: Path) -> Any:
+        try:
+            return await completing
+        except Exception as error:
+            return run.fail(error, field, type_, path)
 
     def execute(source: Any, run: Run, above: Path | None) -> Any:
         path = field.path(above)
         try:
-            return finish(_no_error(resolve(source, run, path)), run, path)
-        except Exception as error:
-            return run.fail(error, field, type_, path)
-
-    async def execute_and_wait(source: Any, run: Run, above: Path | None) -> Any:
-        path = field.path(above)
-        try:
             value = resolve(source, run, path)
-            if resolve_awaits:
-                value = await settle(value)
+            if pends(value):
+                return finish_later(value, run, path)
             completed = finish(_no_error(value), run, path)
-            return await completed if finish_awaits else completed
         except Exception as error:
             return run.fail(error, field, type_, path)
+        return wait(completed, run, path) if pends(completed) else completed
 
-    if resolve_awaits or completion.awaits:
-        return Step(execute_and_wait, awaits=True)
     return Step(execute)
 
 

@@ -128,13 +128,18 @@ class Run:
             optimized_is_awaitable,
             None,
             None,
-            self.extensions or {},
+            self.extensions,  # type: ignore[arg-type]  # None where none were sent
         )
 
     def fail(self, error: Exception, field: Field, type_: GraphQLOutputType, path: Path) -> Any:
         """Record an error and return null where that may stand; elsewhere raise it."""
         self.executor.handle_field_error(error, type_, field.details, path)
         return None
+
+    def give_up(self, waiting: list[Any]) -> None:
+        """Let what was begun come to its end, though nobody asks for it any more."""
+        if waiting:
+            self.executor.settle_in_background(waiting)
 
     def complete(self, value: Any, field: Field, type_: GraphQLOutputType, path: Path) -> Any:
         """Complete a value by the stock executor; returns it, or an awaitable of it."""

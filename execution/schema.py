@@ -70,7 +70,7 @@ class Schema(strawberry.Schema):
         operation_name: str | None = None,
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionContext:
-        return NamedOperation(
+        context = NamedOperation(
             query=query,
             schema=self,
             allowed_operations=allowed_operation_types,
@@ -84,6 +84,10 @@ class Schema(strawberry.Schema):
                 "max_source_length": MAX_DOCUMENT_LENGTH,  # type: ignore[typeddict-unknown-key]
             },  # passed on to graphql-core's parser, which knows more options than the type
         )
+        if known := self._find(query, operation_name):  # one for the stock executor, after all
+            context.graphql_document = known.document
+            context.validation_rules = ()
+        return context
 
     def _find(self, query: str | None, name: str | None) -> Operation | None:
         return self._operations.find(query, name) if query else None

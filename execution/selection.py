@@ -45,6 +45,7 @@ from execution.resolution import (
     typename_step,
 )
 from execution.run import Field, Run, Source
+from execution.waiting import pends
 
 # Fragments in fragments grow to a power of their length when they are spread out. The contract in
 # one query has some 100 fields.
@@ -66,7 +67,7 @@ class Subscribing:
         path = self.field.path(None)
         try:
             completed = self.completion.effectful(event, run, path)
-            if self.completion.awaits:
+            if pends(completed):
                 completed = await completed
         except Exception as error:
             try:
@@ -125,6 +126,7 @@ class Selections:
         return [(key, self._step(parent, key, details)) for key, details in fields.items()]
 
     def _step(self, parent: GraphQLObjectType, key: str, details: list[FieldDetails]) -> Step:
+        self._count()
         if details[0].node.name.value == "__typename":
             return typename_step(parent.name)
         field = self._field(parent, key, details)
@@ -135,13 +137,15 @@ class Selections:
             return attribute_step(own.python_name, field, completion)
         return resolver_step(self._source, own, field, completion)
 
+    def _count(self) -> None:
+        self.weight += 1
+        if self.weight > MAX_FIELDS:
+            raise Irregular
+
     def _field(self, parent: GraphQLObjectType, key: str, details: list[FieldDetails]) -> Field:
         definition = self._schema.get_field(parent, details[0].node.name.value)
         if definition is None or DEFINITION not in definition.extensions:
             raise Irregular  # introspection
-        self.weight += 1
-        if self.weight > MAX_FIELDS:
-            raise Irregular
         return Field(key, parent, definition, details)
 
     def _complete(self, type_: GraphQLOutputType, field: Field) -> Completion:
@@ -161,12 +165,14 @@ class Selections:
         if isinstance(type_, GraphQLInterfaceType) and _definition(type_).resolve_type:
             raise Irregular
         members = {
-            _plain(member): self._complete_object(member, field)
+            _plain(member): self._complete_object(member, field, known=True)
             for member in self._schema.get_possible_types(type_)
         }
         return complete_abstract(members, type_, field)
 
-    def _complete_object(self, type_: GraphQLObjectType, field: Field) -> Completion:
+    def _complete_object(
+        self, type_: GraphQLObjectType, field: Field, known: bool = False
+    ) -> Completion:
         fields = collect_subfields(
             self._schema,
             self._fragments,
@@ -176,9 +182,7 @@ class Selections:
             field.details,
         ).grouped_field_set
         steps = self._steps(type_, fields)
-        # Strawberry has types with interfaces looked at, whether they are what they should be.
-        expected = _plain(type_) if type_.is_type_of else None
-        return complete_object(steps, expected, type_, field)
+        return complete_object(steps, None if known else _class_of(type_), type_, field)
 
 
 def _definition(type_: GraphQLObjectType | GraphQLInterfaceType) -> StrawberryObjectDefinition:
@@ -193,3 +197,12 @@ def _plain(type_: GraphQLObjectType) -> StrawberryObjectDefinition:
     if definition.is_type_of or definition.concrete_of or definition.is_graphql_generic:
         raise Irregular
     return definition
+
+
+def _class_of(type_: GraphQLObjectType) -> type:
+    """The class of a type's objects."""
+    definition = _plain(type_) if type_.is_type_of else _definition(type_)
+    expected: type = (definition.concrete_of or definition).origin
+    if issubclass(expected, Exception) or hasattr(expected, "__await__"):
+        raise Irregular
+    return expected
