@@ -19,7 +19,9 @@ from db.batch import Batch
 from db.desk import Answer, Desk
 from db.errors import Interrupted, Overloaded, Unavailable
 from db.reads import read_show
+from resolvers.api import schema
 from resolvers.office import Office
+from schema import ids
 from tests.office import book, lapse, new_show, opened
 
 PATIENCE = 10.0
@@ -322,6 +324,27 @@ def test_who_would_wait_too_long_is_refused_at_once_and_told_when_to_come_back(
             assert sum(isinstance(answer, Overloaded) for answer in answers) == 200 - 33
             # Nobody waits now, so nobody is refused, however slow it was.
             assert _winner(await office.desk.submit(book(show_id, 200)))
+
+    asyncio.run(scenario())
+
+
+def test_a_client_is_told_when_to_come_back(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            show_id = ids.show_id(await new_show(office))
+            monkeypatch.setattr(desk_module, "MAX_WAITING", 0)
+            office.desk._queues.pace.seconds = 2.5
+            office.desk._serving = True  # somebody is served, so there is a wait
+            given = {"showId": show_id, "seatNumbers": [1], "userName": "Ada"}
+            document = (
+                "mutation ($input: BookSeatsInput!) { bookSeats(input: $input) { __typename } }"
+            )
+            result = await schema.execute(document, {"input": given}, {"office": office})
+            office.desk._serving = False
+        assert result.errors
+        assert result.errors[0].extensions == {"code": "UNAVAILABLE", "retryAfter": 3}
 
     asyncio.run(scenario())
 
