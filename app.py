@@ -74,7 +74,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     seat_maps = SeatMaps(database, settings.map_cache_mb << 20)
     desk = Desk(database, on_commit=seat_maps.apply)
     expiry = Expiry(database, desk)
-    app.state.office = Office(database, desk, seat_maps, expiry)
+    app.state.office = graphql.office = Office(database, desk, seat_maps, expiry)
     await database.open()
     _on_stop_signals(close_event_streams)
     _spare_the_collector()
@@ -93,8 +93,10 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 class BoxOfficeApp(GraphQLApp):
     """GraphQL with the office at hand."""
 
+    office: Office
+
     def make_context(self, scope: Scope) -> dict[str, Any]:
-        return {"office": scope["app"].state.office}
+        return {"office": self.office}
 
 
 async def to_explorer(request: Request) -> Response:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,6 @@ from db.statements import statements
 LOCK_FREE_SHOWS = statements["lock_free_shows"]
 LOCK_SHOWS = statements["lock_shows"]
 WAIT_BRIEFLY = statements["wait_briefly"]
-READ_CLOCK = statements["read_clock"]
 FIND_BOOKINGS = statements["find_bookings"]
 FIND_KEYS = statements["find_keys"]
 FIND_HOLDERS = statements["find_holders"]
@@ -33,6 +32,10 @@ MOVE_BOOKINGS = statements["move_bookings"]
 TAKE_SEATS = statements["take_seats"]
 ADVANCE_SHOWS = statements["advance_shows"]
 LOG_CHANGES = statements["log_changes"]
+
+
+# Without a show there is nothing to judge by the clock.
+NO_SHOW_NO_CLOCK = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,6 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
     if batch.briefly:
         line.send(WAIT_BRIEFLY)
     locked = line.send(LOCK_SHOWS if batch.wait else LOCK_FREE_SHOWS, ids=array(show_ids))
-    clock = line.send(READ_CLOCK)
     met = _find_bookings(line, batch)
     taken: Rows = []
     if by_count := _booked_by_count(batch.commands):
@@ -73,13 +75,14 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
         taken = line.send(READ_TAKEN, ids=array(by_count))
     await line.receive()
 
-    states = {row[0]: ShowState(show_from(row)) for row in locked}
+    states = {row[0]: ShowState(show_from(row[:-1])) for row in locked}
+    clock = locked[-1][-1] if locked else NO_SHOW_NO_CLOCK
     _add_bookings(states, chain.from_iterable(met))
     for show_id, numbers in taken:
         if show_id in states:
             states[show_id].taken = numbers
     served = [c for c in batch.commands if batch.wait or c.show_id in states]
-    decision = decide(states, served, clock[0][0])
+    decision = decide(states, served, clock)
     await _save(line, decision)
     return decision
 

@@ -6,8 +6,7 @@ PostgreSQL took to carry it out (docs/decisions/0004).
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -59,16 +58,23 @@ class Line:
     def __init__(self, conn: LineConnection) -> None:
         self._conn = conn
         self._pgconn: PGconn = conn.pgconn
+        self._socket = conn.pgconn.socket
         self._transformer = conn.transformer
         self._loop = asyncio.get_running_loop()
         self._awaited: asyncio.Future[None] | None = None
+        self._reading = False
         # For each result to come: where its rows belong, or what it prepares.
         self._under_way: list[Rows | bytes] = []
+        self._pgconn.enter_pipeline_mode()
 
-    @property
-    def idle(self) -> bool:
-        """Whether all that was sent has been answered."""
-        return not self._under_way
+    async def leave(self) -> LineConnection:
+        """Make a plain connection of it again, or close it where an answer is still to come."""
+        self._stop_reading()
+        if self._under_way:
+            await self._conn.close()  # what it would answer next is anybody's guess
+        elif self._pgconn.status == ConnStatus.OK:
+            self._pgconn.exit_pipeline_mode()
+        return self._conn
 
     def send(self, statement: LiteralString, **values: bytes) -> Rows:
         """Put a statement on the way; its parameters are literals (db.literals).
@@ -94,14 +100,12 @@ class Line:
             psycopg.Error: what the first that failed met; none behind it was run.
         """
         self._pgconn.pipeline_sync()
-        socket = self._pgconn.socket
-        self._loop.add_reader(socket, self._wake)
-        try:
-            while self._pgconn.flush():
-                await self._writable(socket)
-            results = await self._results()
-        finally:
-            self._loop.remove_reader(socket)
+        if not self._reading:
+            self._loop.add_reader(self._socket, self._wake)
+            self._reading = True
+        while self._pgconn.flush():
+            await self._writable(self._socket)
+        results = await self._results()
         under_way, self._under_way = self._under_way, []
         self._hand_out(results, under_way)
 
@@ -148,17 +152,11 @@ class Line:
     def _wake(self) -> None:
         if self._awaited and not self._awaited.done():
             self._awaited.set_result(None)
-
-
-@asynccontextmanager
-async def line_on(conn: LineConnection) -> AsyncIterator[Line]:
-    """Make a line of a connection for the block, which is a plain connection again after it."""
-    conn.pgconn.enter_pipeline_mode()
-    line = Line(conn)
-    try:
-        yield line
-    finally:
-        if line.idle:
-            conn.pgconn.exit_pipeline_mode()
         else:
-            await conn.close()  # what it would answer next is anybody's guess
+            # Nobody asked: the server has hung up, or has something to say. It keeps until then.
+            self._stop_reading()
+
+    def _stop_reading(self) -> None:
+        if self._reading:
+            self._loop.remove_reader(self._socket)
+            self._reading = False

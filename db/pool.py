@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from db.errors import Interrupted, translate
 from db.gathering import Gathering
-from db.line import Line, LineConnection, line_on
+from db.line import Line, LineConnection
 from db.statements import statements
 
 SET_UP_SESSION = statements["set_up_session"]
@@ -73,7 +73,7 @@ class Database:
             configure=_set_up_line,
             **_pool_options(),
         )
-        self._kept: LineConnection | None = None  # the line used last: most often the next one
+        self._kept: Line | None = None  # the line used last: most often the next one
         self._healing: asyncio.Task[None] | None = None
         self._gatherings: dict[Callable[..., Any], Gathering[Any, Any]] = {}
 
@@ -98,36 +98,41 @@ class Database:
             Unavailable: no connection within WAIT_FOR_CONNECTION, or a session limit ran out.
             Interrupted: the connection or transaction broke; another try may succeed.
         """
-        async with self._translating(), self._pool.connection() as conn:
-            yield conn
+        await self._heal_first()
+        try:
+            async with self._pool.connection() as conn:
+                yield conn
+        except (Error, PoolTimeout) as error:
+            self._raise_translated(error)
+            raise
 
     @asynccontextmanager
     async def line(self) -> AsyncIterator[Line]:
         """Lend the desk a line; as `connection` in everything else."""
-        async with self._translating():
-            conn, self._kept = self._kept, None
-            conn = conn or await self._lines.getconn()
-            try:
-                async with line_on(conn) as line:
-                    yield line
-            except BaseException:
-                await self._lines.putconn(conn)  # which rolls back, or closes it
-                raise
-            if self._kept is None:
-                self._kept = conn
-            else:
-                await self._lines.putconn(conn)
+        await self._heal_first()
+        line, self._kept = self._kept, None
+        try:
+            line = line or Line(await self._lines.getconn())
+            yield line
+        except BaseException as error:
+            if line:
+                await self._put_back(line)  # which rolls back, or closes it
+            self._raise_translated(error)
+            raise
+        if self._kept is None:
+            self._kept = line
+        else:
+            await self._put_back(line)
 
-    @asynccontextmanager
-    async def _translating(self) -> AsyncIterator[None]:
+    async def _put_back(self, line: Line) -> None:
+        await self._lines.putconn(await line.leave())
+
+    async def _heal_first(self) -> None:
         if self._healing:  # whoever comes next would only get another dead connection
             await asyncio.wait({self._healing}, timeout=WAIT_FOR_CONNECTION)
-        try:
-            yield
-        except (Error, PoolTimeout) as error:
-            meaning = translate(error)
-            if meaning is None:
-                raise
+
+    def _raise_translated(self, error: BaseException) -> None:
+        if isinstance(error, Error | PoolTimeout) and (meaning := translate(error)):
             log.warning("%s: %s", type(error).__name__, error)
             self._heal(meaning)
             raise meaning from error
@@ -193,9 +198,9 @@ class Database:
         await asyncio.gather(self._pool.check(), self._lines.check())
 
     async def _give_back(self) -> None:
-        conn, self._kept = self._kept, None
-        if conn:
-            await self._lines.putconn(conn)
+        line, self._kept = self._kept, None
+        if line:
+            await self._put_back(line)
 
     def _healed(self, healing: asyncio.Task[None]) -> None:
         self._healing = None

@@ -10,6 +10,8 @@ from db.seat_maps import SeatMaps
 from resolvers.seats import Seats, seat
 from schema import ids
 
+_BOOKING_STATUSES = {status: api.BookingStatus(status.value) for status in BookingStatus}
+
 
 def show_view(show: Show, seat_maps: SeatMaps) -> api.Show:
     """A show; its seat map is looked up only when asked for, at the same version."""
@@ -31,9 +33,9 @@ def booking_view(booking: Booking, show: Show, seat_maps: SeatMaps) -> api.Booki
     pending, reason = booking.status is BookingStatus.PENDING, booking.failure_reason
     return api.Booking(
         id=ids.booking_id(booking.show_id, booking.id),
-        show=show_view(show, seat_maps),
+        load_show=partial(show_view, show, seat_maps),
         user_name=booking.user_name,
-        status=api.BookingStatus(booking.status.value),
+        status=_BOOKING_STATUSES[booking.status],
         failure_reason=api.FailureReason(reason.value) if reason else None,
         load_seats=partial(_booked_seats, booking, show.seats_per_row),
         seat_numbers=list(booking.seat_numbers),

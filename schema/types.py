@@ -106,7 +106,7 @@ class Show(Node):
 )
 class Booking(Node):
     id: ID = strawberry.field(description="Global, opaque and not guessable.")
-    show: Show = strawberry.field(description="What it is for.")
+    load_show: Private[Callable[[], Show]]
     user_name: str = strawberry.field(description="Who it is for.")
     status: BookingStatus = strawberry.field(description="Its state now.")
     failure_reason: FailureReason | None = strawberry.field(
@@ -121,6 +121,10 @@ class Booking(Node):
         description="While PENDING: the deadline for confirming it."
     )
     confirmed_at: datetime | None = strawberry.field(description="When it was confirmed.")
+
+    @strawberry.field(description="What it is for.")
+    def show(self) -> Show:
+        return self.load_show()
 
     @strawberry.field(
         description="The seats it has now, while PENDING or CONFIRMED; when FAILED: empty."

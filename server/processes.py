@@ -104,4 +104,6 @@ def _config(app: str, workers: int, *, factory: bool = False) -> Config:
         log_level="warning",
         access_log=False,
         server_header=False,
+        # Nothing here goes by a client's address or scheme, so nobody need be believed about it.
+        proxy_headers=False,
     )

@@ -37,7 +37,3 @@ BEGIN;
 -- name: commit
 -- Make what the transaction did durable, and let go of its locks.
 COMMIT;
-
--- name: read_clock
--- The time to judge bookings by: asked behind a lock, it is that of the decision.
-SELECT clock_timestamp();

@@ -33,14 +33,18 @@ FROM shows
 WHERE id = ANY(%(ids)s::bigint[]);
 
 -- name: lock_free_shows
--- Lock the shows that nobody else has locked, in id order; returns those.
-SELECT
-    id, name, start_time, total_seats, seats_per_row, hold_seconds,
-    version, pending_seats, confirmed_seats
-FROM shows
-WHERE id = ANY(%(ids)s::bigint[])
-ORDER BY id
-FOR NO KEY UPDATE SKIP LOCKED;
+-- Lock the shows that nobody else has locked, in id order; returns those, each with the time after
+-- its lock: the last row's is that of the decision.
+SELECT locked.*, clock_timestamp()
+FROM (
+    SELECT
+        id, name, start_time, total_seats, seats_per_row, hold_seconds,
+        version, pending_seats, confirmed_seats
+    FROM shows
+    WHERE id = ANY(%(ids)s::bigint[])
+    ORDER BY id
+    FOR NO KEY UPDATE SKIP LOCKED
+) AS locked;
 
 -- name: wait_briefly
 -- Wait for locks no longer than our own processes keep them: a batch takes 5 to 30 ms, and a few may
@@ -48,14 +52,18 @@ FOR NO KEY UPDATE SKIP LOCKED;
 SELECT set_config('lock_timeout', '100ms', true);
 
 -- name: lock_shows
--- Lock the shows in id order, waiting for whoever has them; returns them.
-SELECT
-    id, name, start_time, total_seats, seats_per_row, hold_seconds,
-    version, pending_seats, confirmed_seats
-FROM shows
-WHERE id = ANY(%(ids)s::bigint[])
-ORDER BY id
-FOR NO KEY UPDATE;
+-- Lock the shows in id order, waiting for whoever has them; returns them, each with the time after
+-- its lock, as above.
+SELECT locked.*, clock_timestamp()
+FROM (
+    SELECT
+        id, name, start_time, total_seats, seats_per_row, hold_seconds,
+        version, pending_seats, confirmed_seats
+    FROM shows
+    WHERE id = ANY(%(ids)s::bigint[])
+    ORDER BY id
+    FOR NO KEY UPDATE
+) AS locked;
 
 -- name: advance_shows
 -- Give shows their next versions and the counters that go with them (an object by id).
