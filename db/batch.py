@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -14,13 +15,13 @@ from booking.decision import Change, Decision, ShowState
 from booking.model import Booking, SeatStatus
 from db.line import Line, Rows
 from db.literals import array, json
-from db.pool import Row
+from db.pool import SESSION_LIMITS, Row
 from db.records import booking_from, show_from
 from db.statements import statements
 
 LOCK_FREE_SHOWS = statements["lock_free_shows"]
 LOCK_SHOWS = statements["lock_shows"]
-WAIT_BRIEFLY = statements["wait_briefly"]
+WAIT_FOR_STRANGERS = statements["wait_for_strangers"]
 FIND_BOOKINGS = statements["find_bookings"]
 FIND_KEYS = statements["find_keys"]
 FIND_HOLDERS = statements["find_holders"]
@@ -38,19 +39,25 @@ LOG_CHANGES = statements["log_changes"]
 NO_SHOW_NO_CLOCK = datetime.min.replace(tzinfo=UTC)
 
 
+class Locked(Enum):
+    """What to do about shows that somebody else has locked."""
+
+    WAIT_BRIEFLY = auto()  # as long as another desk of ours may have them
+    LEAVE_OUT = auto()
+    WAIT = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Commands to be settled in one transaction.
 
     Attributes:
-        wait: wait for shows that somebody else has locked; otherwise leave them out.
-        briefly: wait no longer than our own processes keep them locked.
+        locked: what to do about shows that somebody else has locked.
         again: this may have been committed before (the connection broke): look for what it made.
     """
 
     commands: Sequence[Command]
-    wait: bool = False
-    briefly: bool = False
+    locked: Locked = Locked.WAIT_BRIEFLY
     again: bool = False
 
 
@@ -61,13 +68,14 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
     of a show is made under that lock. What is read after it is the truth until the commit.
 
     Returns:
-        The decision on the commands of the shows it got; `decision.shows` has those. With
-        `batch.wait`, a show that is not in there does not exist.
+        The decision on the commands of the shows it got; `decision.shows` has those. Unless
+        locked shows are left out, a show that is not in there does not exist.
     """
     show_ids = sorted({command.show_id for command in batch.commands})
-    if batch.briefly:
-        line.send(WAIT_BRIEFLY)
-    locked = line.send(LOCK_SHOWS if batch.wait else LOCK_FREE_SHOWS, ids=array(show_ids))
+    if batch.locked is not Locked.WAIT_BRIEFLY:
+        line.send(WAIT_FOR_STRANGERS, limit=SESSION_LIMITS["lock_timeout"].encode())
+    leave_out = batch.locked is Locked.LEAVE_OUT
+    locked = line.send(LOCK_FREE_SHOWS if leave_out else LOCK_SHOWS, ids=array(show_ids))
     met = _find_bookings(line, batch)
     taken: Rows = []
     if by_count := _booked_by_count(batch.commands):
@@ -81,7 +89,7 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
     for show_id, numbers in taken:
         if show_id in states:
             states[show_id].taken = numbers
-    served = [c for c in batch.commands if batch.wait or c.show_id in states]
+    served = [c for c in batch.commands if not leave_out or c.show_id in states]
     decision = decide(states, served, clock)
     await _save(line, decision)
     return decision

@@ -10,8 +10,8 @@ from typing import Any
 from booking.commands import Command, Expire, Outcome
 from booking.decision import Change, Decision
 from booking.model import Show
-from db.batch import Batch, run_batch
-from db.errors import Interrupted, Locked, Overloaded, Unavailable
+from db.batch import Batch, Locked, run_batch
+from db.errors import Interrupted, LockTimeout, Overloaded, Unavailable
 from db.pool import LINES, Database
 from db.queues import Entry, Queues
 from db.statements import statements
@@ -40,9 +40,9 @@ class Desk:
     """Serves the commands of each show in the order they came, one transaction at a time.
 
     While a transaction is under way commands gather, and the next takes what has gathered, of one
-    show or of many, which take turns. Shows that somebody else has locked are waited for together,
-    as long as another desk takes for a batch: two desks on the same shows take turns, too. A show
-    that is locked for longer waits in a lane of its own, with its commands, and holds up no other.
+    show or of many, which take turns. Shows that somebody else has locked are waited for as long as
+    another desk takes for a batch: two desks on the same shows take turns, too. A show that is
+    locked for longer waits in a lane of its own, with its commands, and holds up no other.
     A lone command on an idle desk starts at once.
     """
 
@@ -103,11 +103,11 @@ class Desk:
         try:
             while queues.turning:
                 queues.pace.begin(loop.time())
-                skipped = await self._settle(queues.take(), queues.take_all, wait=False)
-                if skipped:
-                    skipped = await self._settle(skipped, queues.take_all, wait=True, briefly=True)
+                left = await self._settle(queues.take(), queues.take_all, Locked.WAIT_BRIEFLY)
+                if left:
+                    left = await self._settle(left, queues.take_all, Locked.LEAVE_OUT)
                 queues.pace.end(loop.time())
-                for show_id in queues.set_aside(skipped):
+                for show_id in queues.set_aside(left):
                     self._start(self._serve_lane(show_id))
         finally:
             self._serving = False
@@ -122,32 +122,30 @@ class Desk:
         queues.pace_of(show_id).begin(asyncio.get_running_loop().time())
         behind = partial(queues.take_aside, show_id, everything=True)
         async with self._lane_places:
-            await self._settle(queues.take_aside(show_id), behind, wait=True)
+            await self._settle(queues.take_aside(show_id), behind, Locked.WAIT)
         queues.bring_back(show_id)
         self._keep_serving()
 
     async def _settle(
-        self,
-        entries: Sequence[Entry],
-        behind: Callable[[], Sequence[Entry]],
-        wait: bool,
-        briefly: bool = False,
+        self, entries: Sequence[Entry], behind: Callable[[], Sequence[Entry]], locked: Locked
     ) -> list[Entry]:
-        """Answer a batch; returns those whose shows were locked by somebody else."""
+        """Answer a batch; returns those to whom somebody else's locks were in the way."""
         try:
-            return await self._attempt(entries, wait, briefly)
+            return await self._attempt(entries, locked)
         except Exception as error:
-            if briefly and isinstance(error, Locked):
+            if locked is Locked.WAIT_BRIEFLY and isinstance(error, LockTimeout):
                 return list(entries)
             if _is_hopeless(error):
                 # Whoever stands behind would only find the same out after as long a wait.
                 for entry in (*entries, *behind()):
                     entry.fail(error)
                 return []
-            return await self._settle_apart(entries, wait, error)
+            # To wait again for each of them would hold up the others.
+            locked = Locked.WAIT if locked is Locked.WAIT else Locked.LEAVE_OUT
+            return await self._settle_apart(entries, locked, error)
 
     async def _settle_apart(
-        self, entries: Sequence[Entry], wait: bool, error: Exception
+        self, entries: Sequence[Entry], locked: Locked, error: Exception
     ) -> list[Entry]:
         """Try again what failed together, each by itself, so that none spoils its neighbours."""
         skipped: list[Entry] = []
@@ -160,21 +158,19 @@ class Desk:
                 skipped.append(entry)  # not before those of its show who came first
                 continue
             try:
-                skipped += await self._attempt([entry], wait)
+                skipped += await self._attempt([entry], locked)
             except Exception as latest:
                 error = latest
                 entry.fail(error)
         return skipped
 
-    async def _attempt(
-        self, entries: Sequence[Entry], wait: bool, briefly: bool = False
-    ) -> list[Entry]:
+    async def _attempt(self, entries: Sequence[Entry], locked: Locked) -> list[Entry]:
         commands = [entry.command for entry in entries]
         # The first try may have been committed just before its connection broke; then each
         # command is to find what it did.
         again = any(entry.again for entry in entries)
-        decision = await self._transact(Batch(commands, wait, briefly, again))
-        return self._answer(entries, decision, wait)
+        decision = await self._transact(Batch(commands, locked, again))
+        return self._answer(entries, decision, locked is not Locked.LEAVE_OUT)
 
     async def _transact(self, batch: Batch) -> Decision:
         """Run one batch. Here, and only here, a transaction begins and ends: two round trips."""

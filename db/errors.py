@@ -24,7 +24,7 @@ class Overloaded(Unavailable):
         self.extensions = {"retryAfter": max(1, ceil(wait.total_seconds()))}
 
 
-class Locked(Unavailable):
+class LockTimeout(Unavailable):
     """Somebody has had a lock for longer than we wait for one."""
 
 
@@ -44,7 +44,7 @@ def translate(error: Exception) -> Unavailable | None:
     """Say what a psycopg error means to a caller; None for one that is a fault of ours."""
     state = getattr(error, "sqlstate", None)
     if state == _LOCKED_STATE:
-        return Locked()
+        return LockTimeout()
     if isinstance(error, PoolTimeout) or state in _HOPELESS_STATES:
         return Unavailable()
     if isinstance(error, OperationalError | InterfaceError) or state in _ENDED_STATES:

@@ -46,10 +46,9 @@ FROM (
     FOR NO KEY UPDATE SKIP LOCKED
 ) AS locked;
 
--- name: wait_briefly
--- Wait for locks no longer than our own processes keep them: a batch takes 5 to 30 ms, and a few may
--- stand in line. It holds up everybody in this process, once for each stranger that has a show.
-SELECT set_config('lock_timeout', '100ms', true);
+-- name: wait_for_strangers
+-- Wait for locks as long as it takes, up to a limit, until the transaction ends.
+SELECT set_config('lock_timeout', %(limit)s, true);
 
 -- name: lock_shows
 -- Lock the shows in id order, waiting for whoever has them; returns them, each with the time after

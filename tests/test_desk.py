@@ -12,7 +12,6 @@ from psycopg.errors import UniqueViolation
 from booking.commands import Command, Confirm, Done, Expire, Expired, NotFound, SeatsUnavailable
 from booking.decision import Decision
 from booking.model import BookingStatus
-from db import batch as batch_module
 from db import desk as desk_module
 from db import pool, queues
 from db.batch import Batch
@@ -124,9 +123,7 @@ def test_shows_that_another_desk_has_are_waited_for_together(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As long as the test needs; it would be long enough for a lane each, too.
-    monkeypatch.setattr(
-        batch_module, "WAIT_BRIEFLY", "SELECT set_config('lock_timeout', '20s', true)"
-    )
+    monkeypatch.setattr(pool, "LOCK_TIMEOUT_OF_A_LINE", "20s")
     batches: list[Batch] = []
     transact = Desk._transact
 
@@ -150,8 +147,7 @@ def test_shows_that_another_desk_has_are_waited_for_together(
                 other.rollback()
                 answers = await asyncio.gather(*waiting)
             assert all(_winner(answer) for answer in answers)
-            waited = [batch for batch in batches if batch.wait]
-            assert [len(batch.commands) for batch in waited] == [6]
+            assert [len(batch.commands) for batch in batches] == [6]
 
     asyncio.run(scenario())
 

@@ -386,10 +386,10 @@ class Gate:
             await self.opened.wait()
         await self._save(line, decision)
 
-    async def settle_apart(self, desk: Desk, entries: Any, wait: bool, error: Exception) -> Any:
+    async def settle_apart(self, desk: Desk, entries: Any, locked: Any, error: Exception) -> Any:
         assert isinstance(error, psycopg.errors.UniqueViolation)
         self.refused_by.append(error.diag.constraint_name)
-        return await self._settle_apart(desk, entries, wait, error)
+        return await self._settle_apart(desk, entries, locked, error)
 
 
 @pytest.fixture
