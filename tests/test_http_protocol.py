@@ -1,4 +1,4 @@
-"""The short way out for whole answers: what goes over it is what uvicorn would have sent."""
+"""The short way for plain POSTs: what goes over it is what uvicorn would have sent."""
 
 import socket
 
@@ -53,6 +53,39 @@ def test_an_answer_by_the_short_way_is_the_same_as_by_the_long_one(served: Serve
     (short, first), (long, second) = answers_in(talk(served, request(), CLOSE))
     assert first == second == ANSWER
     assert lines_of(short) == lines_of(long) - {b"connection: close"}
+
+
+def chunked(body: str) -> bytes:
+    """The same request in chunks, which takes the long way."""
+    head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    chunks = f"{len(body):x}\r\n{body}\r\n0\r\n\r\n"
+    return f"{head}transfer-encoding: chunked\r\n\r\n{chunks}".encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODY,
+        "{",
+        "[]",
+        "{}",
+        '{"query": 1}',
+        '{"query": ""}',
+        '{"query": "{"}',
+        '{"query": "{ nothing }"}',
+        '{"query": "{ __typename }", "variables": []}',
+        '{"query": "{ __typename }", "operationName": "Other"}',
+        '{"query": "query A { __typename } query B { __typename }"}',
+        '{"query": "subscription { booking(id: 1) { id } }"}',
+        '{"query": "query ($first: Int!) { shows(first: $first) { edges { cursor } } }"}',
+        '{"query": "{ shows(first: 0) { edges { cursor } } }"}',
+    ],
+)
+def test_both_ways_answer_alike(served: Served, body: str) -> None:
+    answers = answers_in(talk(served, request(body=body), chunked(body), request(body=body), CLOSE))
+    (short, first), (long, second), (_, again), _ = answers
+    assert first == second == again
+    assert lines_of(short) == lines_of(long)
 
 
 def test_requests_sent_before_their_answers_are_answered_in_order(served: Served) -> None:

@@ -11,7 +11,7 @@ import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
@@ -35,7 +35,6 @@ from transport.bodies import (
     require_json,
 )
 from transport.event_stream import EventStream, encoded_event
-from transport.http_protocol import send_whole
 from transport.plain_post import PlainPost, plain_media_type, read_plain_post, replay
 from transport.stalls import in_time
 from transport.web_socket import SocketAdapter, SocketHandler
@@ -66,8 +65,11 @@ def status_of(answer: Any, media_type: str) -> int:
     return STATUS[code]
 
 
-async def _nothing_more() -> Message:
-    return {"type": "http.disconnect"}
+async def send_whole(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+    """Send an answer that is whole already."""
+    headers = [(b"content-length", b"%d" % len(body)), (b"content-type", content_type)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 class GraphQLApp(GraphQL[Any, None]):
@@ -99,43 +101,45 @@ class GraphQLApp(GraphQL[Any, None]):
             return
         if scope["method"] == "POST" and (media_type := plain_media_type(scope["headers"])):
             message = await receive()
-            post = read_plain_post(message)
-            if post and await self.answer_plainly(post, media_type, scope, send):
+            whole = not message.get("more_body", False)
+            post = read_plain_post(message.get("body", b"")) if whole else None
+            if post and (answer := await self.answer_plainly(post, media_type)):
+                await send_whole(send, *answer)
                 return
             receive = replay(message, receive)
         response = await self.respond(Request(scope, receive))
         await response(scope, receive, send)
 
     async def answer_plainly(
-        self, post: PlainPost, media_type: str, scope: Scope, send: Send
-    ) -> bool:
-        """Answer by the short way; False if nothing was done, and the long way is to be taken."""
+        self, post: PlainPost, media_type: str
+    ) -> tuple[int, bytes, bytes] | None:
+        """Answer by the short way; None if nothing was done, and the long way is to be taken."""
         try:
             result = await self.schema.execute(
                 post.query,
                 variable_values=post.variables,
-                context_value=self.make_context(scope),
+                context_value=self.make_context(),
                 operation_name=post.operation_name,
                 operation_extensions=post.extensions,
             )
         except UNPREPARED:
-            return False
+            return None
         except Exception as error:
-            await self.refuse_fault(Request(scope), error)(scope, _nothing_more, send)
-            return True
+            code, message, extensions = describe(error)
+            refusal = {"errors": [{"message": message, "extensions": {**extensions, "code": code}}]}
+            return STATUS[code], _CONTENT_TYPES[media_type], orjson.dumps(refusal)
         answer = to_answer(result)
         status = status_of(answer, media_type)
-        await send_whole(scope, send, status, _CONTENT_TYPES[media_type], orjson.dumps(answer))
-        return True
+        return status, _CONTENT_TYPES[media_type], orjson.dumps(answer)
 
-    def make_context(self, scope: Scope) -> dict[str, Any]:
+    def make_context(self) -> dict[str, Any]:
         """What resolvers find in their context."""
         return {}
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> dict[str, Any]:
-        return self.make_context(request.scope)
+        return self.make_context()
 
     async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         stalled = False
@@ -161,11 +165,8 @@ class GraphQLApp(GraphQL[Any, None]):
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         except Exception as error:
-            return self.refuse_fault(request, error)
-
-    def refuse_fault(self, request: Request, error: Exception) -> Response:
-        code, message, extensions = describe(error)
-        return self.refuse(request, STATUS[code], message, {**extensions, "code": code})
+            code, message, extensions = describe(error)
+            return self.refuse(request, STATUS[code], message, {**extensions, "code": code})
 
     def refuse_as_http(self, request: Request, refused: HTTPException) -> Response:
         cause, status, headers = refused.__cause__, refused.status_code, {}

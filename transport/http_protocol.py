@@ -1,60 +1,154 @@
-"""uvicorn's HTTP protocol, with a short way out for an answer that is whole already."""
+"""uvicorn's HTTP protocol, with a short way for plain POSTs: from parser to schema and back.
 
-from collections.abc import Callable
+For anything else, and where anything is not as usual, it is uvicorn's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.types import Scope, Send
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
-# The scope's extension that has `answer`.
-SHORT_WAY = "boxoffice.answer"
+from transport.plain_post import PlainPost, plain_media_type, read_plain_post
 
-Answer = Callable[[int, bytes, bytes], bool]
+Answer = tuple[int, bytes, bytes]
+"""Status, content type and body."""
+
+PlainPosts = Callable[[PlainPost, str], Awaitable[Answer | None]]
+"""What answers plain POSTs in a media type; None if nothing was done, and ASGI is to be asked."""
+
+PATH = b"/graphql"
+
+
+class _Cycle:
+    """What uvicorn wants to know of a request under way."""
+
+    __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
+
+    def __init__(self, message_event: asyncio.Event) -> None:
+        self.message_event = message_event
+        self.response_complete = self.disconnected = False
+        self.keep_alive = True
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Takes a whole answer in one step and one write."""
+    """Answers plain POSTs without ASGI, if the application has `plain_posts` for them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        app: Any = self.config.loaded_app
+        usual = not self.root_path and not self.access_log and self.limit_concurrency is None
+        self._plain_posts: PlainPosts | None = getattr(app, "plain_posts", None) if usual else None
+        self._media_type: str | None = None
+        self._body = b""
+        self._nobody_waits = asyncio.Event()
 
     def on_headers_complete(self) -> None:
-        """Tell the application of the short way. Its task starts after this."""
-        before = self.cycle
-        super().on_headers_complete()
-        if self.cycle is not before and self.cycle.keep_alive:
-            scope: Any = self.scope
-            scope["extensions"] = {SHORT_WAY: {"answer": _answering(self.cycle)}}
+        """Choose the way."""
+        self._media_type = self._plain_media_type()
+        if self._media_type is None:
+            super().on_headers_complete()
+        else:
+            self._body = b""
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        if self._media_type is None:
+            super().on_body(body)
+        else:
+            self._body += body
 
-def _answering(cycle: RequestResponseCycle) -> Answer:
-    def answer(status: int, content_type: bytes, body: bytes) -> bool:
-        """Send an answer, unless something is not as usual; returns whether it was sent."""
-        if cycle.disconnected or cycle.response_started or cycle.flow.write_paused:
-            return False
-        if cycle.more_body or not cycle.keep_alive or cycle.access_log:
-            return False
+    def on_message_complete(self) -> None:
+        """Begin with the answer."""
+        media_type, self._media_type = self._media_type, None
+        if media_type is None:
+            super().on_message_complete()
+            return
+        post = read_plain_post(self._body)
+        if post is None:
+            self._ask_asgi(self.scope, self._body, self.cycle)
+            return
+        cycle: Any = _Cycle(self._nobody_waits)
+        self.cycle = cycle
+        answering = self._answer(cycle, post, media_type, self.scope, self._body)
+        task = self.loop.create_task(answering)
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _plain_media_type(self) -> str | None:
+        """The media type to answer in, for a plain POST with nothing else under way."""
+        if self.url != PATH or self._plain_posts is None:
+            return None
+        if self.cycle is not None and not self.cycle.response_complete:
+            return None
+        parser = self.parser
+        if (
+            parser.get_method() != b"POST"
+            or parser.get_http_version() != "1.1"
+            or not parser.should_keep_alive()
+            or parser.should_upgrade()
+            or self.expect_100_continue
+        ):
+            return None
+        return plain_media_type(self.headers)
+
+    async def _answer(
+        self, cycle: _Cycle, post: PlainPost, media_type: str, scope: Any, body: bytes
+    ) -> None:
+        assert self._plain_posts is not None
+        try:
+            answer = await self._plain_posts(post, media_type)
+            if answer is None:
+                self._ask_asgi(scope, body, cycle)
+                return
+            if self.flow.write_paused:
+                await self.flow.drain()
+        except BaseException:
+            self.transport.close()  # the server is stopping, and the client has waited in vain
+            raise
+        if not cycle.disconnected:
+            self._write(cycle, *answer)
+
+    def _write(self, cycle: _Cycle, status: int, content_type: bytes, body: bytes) -> None:
+        """Send an answer in one write."""
         head = [STATUS_LINE[status]]
-        for name, value in cycle.default_headers:
+        for name, value in self.server_state.default_headers:
             head += name, b": ", value, b"\r\n"
-        head.append(b"content-length: %d\r\ncontent-type: %b\r\n\r\n" % (len(body), content_type))
-        cycle.response_started = cycle.response_complete = True
-        cycle.transport.write(b"".join((*head, body)))
+        if not cycle.keep_alive:
+            head.append(b"connection: close\r\n")
+        length = len(body)
+        head.append(b"content-length: %d\r\ncontent-type: %b\r\n\r\n" % (length, content_type))
+        self.transport.write(b"".join((*head, body)))
+        cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _ask_asgi(self, scope: Any, body: bytes, before: Any) -> None:
+        """Hand a request that has come whole to the application, as uvicorn would have."""
+        path = PATH.decode()
+        scope.update(method="POST", path=path, raw_path=PATH, query_string=b"")
+        cycle = RequestResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=before is None or before.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.body += body
+        cycle.more_body = False
         cycle.message_event.set()
-        cycle.on_response()
-        return True
-
-    return answer
-
-
-async def send_whole(
-    scope: Scope, send: Send, status: int, content_type: bytes, body: bytes
-) -> None:
-    """Send an answer, by the short way where the server has one."""
-    extension = scope.get("extensions", {}).get(SHORT_WAY)
-    if extension and extension["answer"](status, content_type, body):
-        return
-    headers = [(b"content-length", b"%d" % len(body)), (b"content-type", content_type)]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        cycle.disconnected = before is not None and before.disconnected
+        if self.cycle is before:  # else a request has come behind it, and waits
+            self.cycle = cycle
+        self._start_asgi_task(cycle, self.app)

@@ -36,6 +36,7 @@ class PlainPost:
 def plain_media_type(headers: Iterable[Header]) -> str | None:
     """The media type to answer in, if these are the headers of a plain POST."""
     content_type = accept = b""
+    length = 0
     for name, value in headers:
         if name == b"content-type":
             if content_type:
@@ -45,8 +46,10 @@ def plain_media_type(headers: Iterable[Header]) -> str | None:
             if accept:
                 return None
             accept = value
-        elif name == b"content-length" and len(value) > MAX_LENGTH_DIGITS:
-            return None  # perhaps too long: to be refused before it is read
+        elif name == b"content-length":
+            length = len(value)
+    if not 0 < length <= MAX_LENGTH_DIGITS:
+        return None  # of no length that is known before, or perhaps to be refused for it
     asked = content_type, accept
     try:
         return _media_types[asked]
@@ -66,11 +69,8 @@ def _read_media_type(content_type: str, accept: str) -> str | None:
     return None if streams else negotiate(accept)
 
 
-def read_plain_post(message: Message) -> PlainPost | None:
-    """What was posted, if it came whole and is a request in due form."""
-    body = message.get("body", b"")
-    if message.get("more_body") or not body or len(body) > MAX_BODY_BYTES:
-        return None
+def read_plain_post(body: bytes) -> PlainPost | None:
+    """What was posted, if it is a request in due form."""
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError:
