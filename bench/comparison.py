@@ -1,6 +1,7 @@
 """One line of the table: a figure of ours beside another's, and what the ratio has to be."""
 
 from dataclasses import dataclass
+from statistics import median
 
 from bench.series import Series
 
@@ -23,12 +24,17 @@ class Comparison:
     more_is_better: bool = True
 
     @property
+    def ratios(self) -> list[float]:
+        """Ours divided by the peer's, round by round; nothing where one of them has no figure."""
+        if self.peer is None or self.ours.median is None or not self.peer.median:
+            return []
+        rounds = zip(self.ours.values, self.peer.values, strict=True)
+        return [ours / theirs for ours, theirs in rounds if theirs]
+
+    @property
     def ratio(self) -> float | None:
-        """Ours divided by the peer's."""
-        if self.peer is None:
-            return None
-        ours, theirs = self.ours.median, self.peer.median
-        return ours / theirs if ours is not None and theirs else None
+        """The ratio in the middle. What slows the machine for a while slows both of a round."""
+        return median(self.ratios) if self.ratios else None
 
     @property
     def advantage(self) -> float | None:

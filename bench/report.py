@@ -45,10 +45,18 @@ def _cells(one: Comparison) -> tuple[str, ...]:
         _figure(one.ours, one.unit),
         one.peer.label if one.peer else "-",
         _figure(one.peer, one.unit) if one.peer else "-",
-        "-" if one.ratio is None else f"{one.ratio:.2f}x",
+        _ratio(one),
         "-" if one.target is None else f"{bound} {one.target:.3g}{suffix}",
         {True: "yes", False: "NO", None: "-"}[one.reached],
     )
+
+
+def _ratio(one: Comparison) -> str:
+    if one.ratio is None:
+        return "-"
+    least, most = min(one.ratios), max(one.ratios)
+    spread = "" if least == most else f" ({least:.2f}..{most:.2f})"
+    return f"{one.ratio:.2f}x{spread}"
 
 
 def _figure(series: Series, unit: str) -> str:

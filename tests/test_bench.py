@@ -52,10 +52,11 @@ def test_rounds_and_seconds_are_whole_numbers(number: str) -> None:
     ("more_is_better", "target", "reached"),
     [(True, 1.5, True), (True, 2.5, False), (False, 2.5, True), (False, 1.5, False)],
 )
-def test_a_target_is_held_against_the_ratio_of_medians(
+def test_a_target_is_held_against_the_ratio_within_the_rounds(
     more_is_better: bool, target: float, reached: bool
 ) -> None:
-    ours, peer = series(1, 20, 300), series(10, 9, 11)
+    # The machine was slow in the first round and fast in the second; the ratio of medians is 1.
+    ours, peer = series(10, 400, 60), series(5, 100, 60)
     one = Comparison("row", "what", "/s", ours, peer, target, more_is_better)
     assert one.ratio == 2
     assert one.reached is reached
