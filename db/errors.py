@@ -25,17 +25,17 @@ class Overloaded(Unavailable):
 
 
 class LockTimeout(Unavailable):
-    """Somebody has had a lock for longer than we wait for one."""
+    """Somebody has had a lock for longer than we wait for one, or several have added up to that."""
 
 
 class Interrupted(Unavailable):
     """A connection or a transaction broke under way: another try may well succeed at once."""
 
 
-_LOCKED_STATE = "55P03"
+_LOCKED_STATES = frozenset({"55P03", "57014"})
 # Waits that have run out already, a disk or a server that is full, a standby that can't write:
 # another try would only wait again.
-_HOPELESS_STATES = frozenset({"57014", "53100", "53200", "53300", "25006"})
+_HOPELESS_STATES = frozenset({"53100", "53200", "53300", "25006"})
 # The server ended a transaction of ours that took too long.
 _ENDED_STATES = frozenset({"25P03", "25P02"})
 
@@ -43,7 +43,7 @@ _ENDED_STATES = frozenset({"25P03", "25P02"})
 def translate(error: Exception) -> Unavailable | None:
     """Say what a psycopg error means to a caller; None for one that is a fault of ours."""
     state = getattr(error, "sqlstate", None)
-    if state == _LOCKED_STATE:
+    if state in _LOCKED_STATES:
         return LockTimeout()
     if isinstance(error, PoolTimeout) or state in _HOPELESS_STATES:
         return Unavailable()

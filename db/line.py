@@ -12,7 +12,7 @@ from functools import cache
 from itertools import count
 from typing import Any, LiteralString
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format
@@ -100,9 +100,6 @@ class Line:
             psycopg.Error: what the first that failed met; none behind it was run.
         """
         self._pgconn.pipeline_sync()
-        if not self._reading:
-            self._loop.add_reader(self._socket, self._wake)
-            self._reading = True
         while self._pgconn.flush():
             await self._writable(self._socket)
         results = await self._results()
@@ -116,6 +113,8 @@ class Line:
                 await self._wait()
             result = self._pgconn.get_result()
             if result is None:  # that was all of one statement
+                if self._pgconn.status == ConnStatus.BAD:
+                    raise OperationalError("the connection is lost")
                 continue
             if result.status == ExecStatus.PIPELINE_SYNC:
                 return results
@@ -145,13 +144,21 @@ class Line:
             self._loop.remove_writer(socket)
 
     async def _wait(self) -> None:
+        if not self._reading:
+            self._loop.add_reader(self._socket, self._wake)
+            self._reading = True
         self._awaited = self._loop.create_future()
-        await self._awaited
+        try:
+            await self._awaited
+        finally:
+            self._awaited = None
         self._pgconn.consume_input()
 
     def _wake(self) -> None:
-        if self._awaited and not self._awaited.done():
-            self._awaited.set_result(None)
+        if self._awaited:
+            # Reader and writer, or a crowded poll, may both tell before the waiter runs.
+            if not self._awaited.done():
+                self._awaited.set_result(None)
         else:
             # Nobody asked: the server has hung up, or has something to say. It keeps until then.
             self._stop_reading()

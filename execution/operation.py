@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing
 from functools import partial
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -70,6 +71,9 @@ class Operation:
         mutates = self.type is OperationType.MUTATION
         self._execute_root: Any = execute_serially if mutates else execute_together
         self._source = Source(schema, document, definition, fragments, name)
+        self._declared = [
+            each.variable.name.value for each in definition.variable_definitions or ()
+        ]
         self._conditions = _condition_variables(document, definition)
         self._plans: dict[Hashable, Steps | Subscribing | None] = {}
         self._coerce = _compile_variables(schema, definition)
@@ -132,7 +136,9 @@ class Operation:
             located = located_error(error, plan.field.nodes, path.as_list())
             yield PreExecutionError(None, [located])
             return
-        sharing = self._identity, _text_of(run.sent)
+        # What was sent beside the variables that there are must not keep equals apart.
+        declared = {name: run.sent[name] for name in self._declared if name in run.sent}
+        sharing = self._identity, _digest(declared)
         try:
             answers.opened(events, partial(_answer_at_once, plan, run, sharing))
             async with aclosing(events):
@@ -199,12 +205,13 @@ def _answer_at_once(plan: Subscribing, run: Run, sharing: Hashable, event: Any) 
     return None
 
 
-def _text_of(sent: Variables) -> Hashable:
-    """Equal for equal variables; like no other where they cannot be compared."""
+def _digest(variables: Variables) -> Hashable:
+    """Equal for equal variables, and short; like no other where they cannot be compared."""
     try:
-        return orjson.dumps(sent, option=orjson.OPT_SORT_KEYS)
+        text = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         return object()
+    return blake2b(text, digest_size=32).digest()
 
 
 def _as_graphql_error(error: Exception) -> GraphQLError:

@@ -13,6 +13,8 @@ from execution.operation import Operation
 # is 40 MB at the most, or five hundred operations of a page's usual size.
 MAX_WEIGHT = 200_000
 CHARACTERS_A_FIELD = 15
+# No page sends so much at once; a few such texts would drive everybody else's operations out.
+LARGEST = MAX_WEIGHT // 10
 
 Key = tuple[str, str | None]
 
@@ -40,6 +42,8 @@ class Operations:
             operation = Operation(self._schema, document, name)
         except Irregular:
             return None
+        if len(text) > LARGEST:
+            return operation
         key = text, name
         self._known[key] = operation
         operation.grown = partial(self._account, key, operation)

@@ -82,8 +82,8 @@ FROM json_to_recordset(%(bookings)s::json) AS new (
 );
 
 -- name: move_bookings
--- Give bookings their new states (an object by id); fails (division by zero) unless each is as it
--- was when it was read: somebody without the lock on the show may have changed it.
+-- Give bookings their new states (an object by id); fails (division by zero) unless each is still
+-- there: somebody without the lock on the show may have removed it.
 WITH moved AS (
     UPDATE bookings
     SET status = %(states)s::jsonb -> id::text ->> 'status',

@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from socket import socketpair
+from types import SimpleNamespace
 from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.pq import ConnStatus, ExecStatus
 
 from db import pool
 from db.errors import Interrupted
@@ -45,6 +49,79 @@ async def ask(line: Line, statement: LiteralString, **values: bytes) -> list[tup
     rows = line.send(statement, **values)
     await line.receive()
     return rows
+
+
+class Talk:
+    """A connection that is half way through: it has yet to write, and an answer comes early."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = socketpair()
+        self.ours.setblocking(False)
+        self.socket = self.ours.fileno()
+        self.status = ConnStatus.OK
+        self.unsent = 1
+        self.received = b""
+
+    def enter_pipeline_mode(self) -> None: ...
+
+    def exit_pipeline_mode(self) -> None: ...
+
+    def pipeline_sync(self) -> None: ...
+
+    def flush(self) -> int:
+        self.unsent, unsent = 0, self.unsent
+        return unsent
+
+    def consume_input(self) -> None:
+        with suppress(BlockingIOError):
+            self.received += self.ours.recv(100)
+
+    def is_busy(self) -> bool:
+        return len(self.received) < 2
+
+    def get_result(self) -> Any:
+        return SimpleNamespace(status=ExecStatus.PIPELINE_SYNC)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_line_that_may_read_and_write_at_once_hears_the_rest(run: Any) -> None:
+    async def scenario() -> None:
+        talk = Talk()
+        conn: Any = SimpleNamespace(pgconn=talk, transformer=None, prepared=set())
+        line = Line(conn)
+        talk.theirs.send(b"x")  # readable and writable in the same poll: told twice
+        asyncio.get_running_loop().call_later(0.05, talk.theirs.send, b"x")
+        async with asyncio.timeout(PATIENCE):
+            await line.receive()
+        assert talk.received == b"xx"
+        await line.leave()
+        talk.ours.close()
+        talk.theirs.close()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_line_told_before_anybody_asked_hears_the_answer(run: Any) -> None:
+    async def scenario() -> None:
+        talk = Talk()
+        talk.unsent = 0
+        conn: Any = SimpleNamespace(pgconn=talk, transformer=None, prepared=set())
+        line = Line(conn)
+        talk.theirs.send(b"xx")
+        await line.receive()
+        talk.received = b""
+        talk.theirs.send(b"x")  # nobody waits for this one
+        await asyncio.sleep(0.05)
+        asyncio.get_running_loop().call_later(0.05, talk.theirs.send, b"x")
+        async with asyncio.timeout(PATIENCE):
+            await line.receive()
+        assert talk.received == b"xx"
+        await line.leave()
+        talk.ours.close()
+        talk.theirs.close()
+
+    run(scenario())
 
 
 def test_each_statement_of_a_round_trip_has_its_own_rows(database_url: str) -> None:

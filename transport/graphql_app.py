@@ -122,15 +122,15 @@ class GraphQLApp(GraphQL[Any, None]):
                 operation_name=post.operation_name,
                 operation_extensions=post.extensions,
             )
+            answer = to_answer(result)
+            status, body = status_of(answer, media_type), orjson.dumps(answer)
         except UNPREPARED:
             return None
         except Exception as error:
             code, message, extensions = describe(error)
             refusal = {"errors": [{"message": message, "extensions": {**extensions, "code": code}}]}
-            return STATUS[code], _CONTENT_TYPES[media_type], orjson.dumps(refusal)
-        answer = to_answer(result)
-        status = status_of(answer, media_type)
-        return status, _CONTENT_TYPES[media_type], orjson.dumps(answer)
+            status, body = STATUS[code], orjson.dumps(refusal)
+        return status, _CONTENT_TYPES[media_type], body
 
     def make_context(self) -> dict[str, Any]:
         """What resolvers find in their context."""

@@ -44,7 +44,7 @@ class HttpProtocol(HttpToolsProtocol):
         usual = not self.root_path and not self.access_log and self.limit_concurrency is None
         self._plain_posts: PlainPosts | None = getattr(app, "plain_posts", None) if usual else None
         self._media_type: str | None = None
-        self._body = b""
+        self._body = bytearray()
         self._nobody_waits = asyncio.Event()
 
     def on_headers_complete(self) -> None:
@@ -53,7 +53,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._media_type is None:
             super().on_headers_complete()
         else:
-            self._body = b""
+            self._body = bytearray()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -70,11 +70,11 @@ class HttpProtocol(HttpToolsProtocol):
             return
         post = read_plain_post(self._body)
         if post is None:
-            self._ask_asgi(self.scope, self._body, self.cycle)
+            self._ask_asgi(self.scope, bytes(self._body), self.cycle)
             return
         cycle: Any = _Cycle(self._nobody_waits)
         self.cycle = cycle
-        answering = self._answer(cycle, post, media_type, self.scope, self._body)
+        answering = self._answer(cycle, post, media_type, self.scope, bytes(self._body))
         task = self.loop.create_task(answering)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -110,7 +110,7 @@ class HttpProtocol(HttpToolsProtocol):
         except BaseException:
             self.transport.close()  # the server is stopping, and the client has waited in vain
             raise
-        if not cycle.disconnected:
+        if not (cycle.disconnected or self.transport.is_closing()):
             self._write(cycle, *answer)
 
     def _write(self, cycle: _Cycle, status: int, content_type: bytes, body: bytes) -> None:

@@ -35,26 +35,27 @@ class PlainPost:
 
 def plain_media_type(headers: Iterable[Header]) -> str | None:
     """The media type to answer in, if these are the headers of a plain POST."""
-    content_type = accept = b""
+    content_type: bytes | None = None
+    accept: bytes | None = None
     length = 0
     for name, value in headers:
         if name == b"content-type":
-            if content_type:
+            if content_type is not None:
                 return None
             content_type = value
         elif name == b"accept":
-            if accept:
+            if accept is not None:
                 return None
             accept = value
         elif name == b"content-length":
             length = len(value)
     if not 0 < length <= MAX_LENGTH_DIGITS:
         return None  # of no length that is known before, or perhaps to be refused for it
-    asked = content_type, accept
+    asked = content_type or b"", accept or b""
     try:
         return _media_types[asked]
     except KeyError:
-        media_type = _read_media_type(content_type.decode("latin-1"), accept.decode("latin-1"))
+        media_type = _read_media_type(*(value.decode("latin-1") for value in asked))
     if len(_media_types) < MAX_REMEMBERED and max(map(len, asked)) <= MAX_HEADER_LENGTH:
         _media_types[asked] = media_type
     return media_type
@@ -69,7 +70,7 @@ def _read_media_type(content_type: str, accept: str) -> str | None:
     return None if streams else negotiate(accept)
 
 
-def read_plain_post(body: bytes) -> PlainPost | None:
+def read_plain_post(body: bytes | bytearray) -> PlainPost | None:
     """What was posted, if it is a request in due form."""
     try:
         data = orjson.loads(body)

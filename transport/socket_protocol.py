@@ -23,12 +23,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[SHORT_WAY] = {"write": self.write_text}
 
-    def write_text(self, *parts: bytes) -> bool:
-        """Send the parts as one message, unless the client must be waited for or has left.
+    def write_text(self, *parts: bytes) -> bool | None:
+        """Send the parts as one message; False if the client must be waited for, None if it left.
 
         Like `send` it leaves at most one message more than the transport's high-water mark unsent.
         """
-        if not self.writable.is_set() or self.close_sent or self.transport.is_closing():
+        if self.close_sent or self.transport.is_closing():
+            return None
+        if not self.writable.is_set():
             return False
         size = sum(map(len, parts))
         if size <= WORTH_COPYING:

@@ -29,7 +29,7 @@ class SocketAdapter(ASGIWebSocketAdapter):
     def __init__(self, view: Any, request: WebSocket, response: WebSocket) -> None:
         super().__init__(view, request, response)
         short_way = self.ws.scope.get("extensions", {}).get(SHORT_WAY)
-        self.write: Callable[..., bool] | None = short_way and short_way["write"]
+        self.write: Callable[..., bool | None] | None = short_way and short_way["write"]
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         with _gone():
@@ -38,11 +38,13 @@ class SocketAdapter(ASGIWebSocketAdapter):
     async def send_late(self, *parts: bytes) -> None:
         """Send encoded text where `write` could not: the client must be waited for, or is gone."""
         with _gone():
-            if self.write:
-                await self.ws.send({"type": "websocket.send"})  # nothing, but when it has read
-                if self.write(*parts):
-                    return
-            await self.ws.send_text(b"".join(parts).decode())
+            sent = False if self.write else None
+            while self.write and sent is False:
+                # Nothing, but when it has read. Others may have waited for the same, and go first.
+                await self.ws.send({"type": "websocket.send"})
+                sent = self.write(*parts)
+            if not sent:
+                await self.ws.send_text(b"".join(parts).decode())
 
     async def close(self, code: int, reason: str) -> None:
         """Also where it is closed already: two operations may both find cause."""
@@ -124,7 +126,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         before = True
 
         def send(encoded: bytes) -> bool:
-            return write(head, encoded, b"}")
+            return bool(write(head, encoded, b"}"))
 
         async for result in results:
             if type(result) is EncodedResult:

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from strawberry.asgi import GraphQL
 
+# A peer has its SQL where its users would write it.
 BOOK = "SELECT booking_id, expires_at, show_version, available FROM book_seat(%s, %s, %s)"
 
 pool = AsyncConnectionPool("", max_size=int(os.environ.get("POOL_SIZE", "8")), open=False)
