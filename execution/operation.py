@@ -175,7 +175,11 @@ class Operation:
 
 
 async def _answer(plan: Subscribing, run: Run, event: Any, sharing: Hashable) -> ExecutionResult:
-    """Answer one event; what was answered alike before is not done again."""
+    """Answer one event; what was answered alike before is not done again.
+
+    An event that several subscribers get as one object has `encodings` for that: the answers to
+    it by operation and variables, for as long as it is in use.
+    """
     shared: dict[Hashable, bytes] | None = getattr(event, "encodings", None)
     if shared and (encoded := shared.get(sharing)):
         return EncodedResult(encoded)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
 import orjson
 from strawberry.types import ExecutionResult
@@ -25,16 +25,6 @@ class SharedList(Sequence[_T]):
             encode: completes and encodes one entry. What it raises passes through, and nothing
                 is kept.
         """
-
-
-@runtime_checkable
-class SharedEvent(Protocol):
-    """An event that several subscribers get as one and the same object.
-
-    `encodings` has the answers to it by operation and variables, for as long as it is in use.
-    """
-
-    encodings: dict[Hashable, bytes]
 
 
 class EncodedResult(ExecutionResult):

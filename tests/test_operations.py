@@ -12,7 +12,7 @@ from strawberry.types import ExecutionContext
 
 from execution.coercion import Irregular
 from execution.operation import MAX_PLANS
-from execution.operations import CHARACTERS_A_FIELD, MAX_WEIGHT, Operations
+from execution.operations import CHARACTERS_A_FIELD, LARGEST, MAX_WEIGHT, Operations
 from execution.selection import MAX_FIELDS, Selections
 from resolvers.api import schema
 from schema import ids
@@ -207,9 +207,19 @@ def test_what_is_kept_is_bounded_whatever_is_asked_once() -> None:
     assert sum(kept()) == schema._operations._weight
     assert schema._operations._weights.keys() == schema._operations._known.keys()
     for number in range(30):
-        asyncio.run(run(f"{{ __typename }} # {number} {'.' * 20_000}", {}, office()))
+        asyncio.run(run(f"{{ __typename }} # {number} {'.' * (LARGEST - 100)}", {}, office()))
         assert sum(kept()) <= MAX_WEIGHT
     assert sum(kept()) == schema._operations._weight
+
+
+def test_a_huge_text_drives_nobody_out() -> None:
+    text = "{ __typename } # a page's own"
+    asyncio.run(run(text, {}, office()))
+    for number in range(30):
+        huge = f"{{ __typename }} # {number} {'.' * LARGEST}"
+        asyncio.run(run(huge, {}, office()))
+        assert schema._operations.find(huge, None) is None
+    assert schema._operations.find(text, None)
 
 
 def test_the_latest_used_is_kept_longest() -> None:
