@@ -61,18 +61,15 @@ class Line:
         self._socket = conn.pgconn.socket
         self._transformer = conn.transformer
         self._loop = asyncio.get_running_loop()
-        self._awaited: asyncio.Future[None] | None = None
-        self._reading = False
         # For each result to come: where its rows belong, or what it prepares.
         self._under_way: list[Rows | bytes] = []
         self._pgconn.enter_pipeline_mode()
 
     async def leave(self) -> LineConnection:
         """Make a plain connection of it again, or close it where an answer is still to come."""
-        self._stop_reading()
-        if self._under_way:
+        if self._under_way or self._pgconn.status != ConnStatus.OK:
             await self._conn.close()  # what it would answer next is anybody's guess
-        elif self._pgconn.status == ConnStatus.OK:
+        else:
             self._pgconn.exit_pipeline_mode()
         return self._conn
 
@@ -101,7 +98,7 @@ class Line:
         """
         self._pgconn.pipeline_sync()
         while self._pgconn.flush():
-            await self._writable(self._socket)
+            await self._writable()
         results = await self._results()
         under_way, self._under_way = self._under_way, []
         self._hand_out(results, under_way)
@@ -110,7 +107,7 @@ class Line:
         results: list[PGresult] = []
         while True:
             while self._pgconn.is_busy():
-                await self._wait()
+                await self._readable(self._loop.create_future())
             result = self._pgconn.get_result()
             if result is None:  # that was all of one statement
                 if self._pgconn.status == ConnStatus.BAD:
@@ -135,35 +132,27 @@ class Line:
         if failure:
             raise error_from_result(failure)
 
-    async def _writable(self, socket: int) -> None:
+    async def _writable(self) -> None:
         # Answers are read meanwhile, or each side could wait for the other to read.
-        self._loop.add_writer(socket, self._wake)
+        woken: asyncio.Future[None] = self._loop.create_future()
+        self._loop.add_writer(self._socket, _wake, woken)
         try:
-            await self._wait()
+            await self._readable(woken)
         finally:
-            self._loop.remove_writer(socket)
+            self._loop.remove_writer(self._socket)
 
-    async def _wait(self) -> None:
-        if not self._reading:
-            self._loop.add_reader(self._socket, self._wake)
-            self._reading = True
-        self._awaited = self._loop.create_future()
+    async def _readable(self, woken: asyncio.Future[None]) -> None:
+        # Watched anew each time: where a connection breaks, uvloop tells once and watches no more,
+        # even if what is left to read goes on to say why, and that it was the last.
+        self._loop.add_reader(self._socket, _wake, woken)
         try:
-            await self._awaited
+            await woken
         finally:
-            self._awaited = None
+            self._loop.remove_reader(self._socket)
         self._pgconn.consume_input()
 
-    def _wake(self) -> None:
-        if self._awaited:
-            # Reader and writer, or a crowded poll, may both tell before the waiter runs.
-            if not self._awaited.done():
-                self._awaited.set_result(None)
-        else:
-            # Nobody asked: the server has hung up, or has something to say. It keeps until then.
-            self._stop_reading()
 
-    def _stop_reading(self) -> None:
-        if self._reading:
-            self._loop.remove_reader(self._socket)
-            self._reading = False
+def _wake(woken: asyncio.Future[None]) -> None:
+    # Reader and writer, or a crowded poll, may both tell before the waiter runs.
+    if not woken.done():
+        woken.set_result(None)

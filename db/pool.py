@@ -116,7 +116,7 @@ class Database:
         await self._heal_first()
         line, self._kept = self._kept, None
         try:
-            line = line or Line(await self._lines.getconn())
+            line = line or await self._new_line()
             yield line
         except BaseException as error:
             if line:
@@ -127,6 +127,14 @@ class Database:
             self._kept = line
         else:
             await self._put_back(line)
+
+    async def _new_line(self) -> Line:
+        conn = await self._lines.getconn()
+        try:
+            return Line(conn)
+        except BaseException:  # it is dead
+            await self._lines.putconn(conn)
+            raise
 
     async def _put_back(self, line: Line) -> None:
         await self._lines.putconn(await line.leave())

@@ -1,6 +1,7 @@
 """The desk's line to the database: what goes over it, and what is left of it when things break."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -218,6 +219,47 @@ def test_a_line_that_is_cut_says_so(database_url: str) -> None:
         async with database_at(database_url) as database:
             with pytest.raises(Interrupted):
                 await cut(database)
+            async with database.line() as line:
+                assert await ask(line, "SELECT 2") == [(2,)]
+
+    asyncio.run(scenario())
+
+
+async def cut_unread(database: Database) -> None:
+    async with database.line() as line, asyncio.timeout(PATIENCE):
+        line.send("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(%(s)s)", s=b"10")
+        line.send("SELECT %(text)s::text", text=LONG[:100_000].encode())
+        # Busy meanwhile: the last words and the end are there together.
+        asyncio.get_running_loop().call_soon(time.sleep, 0.3)
+        await line.receive()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_line_that_is_cut_before_all_of_it_was_read_says_so(database_url: str, run: Any) -> None:
+    async def scenario() -> None:
+        async with database_at(database_url) as database:
+            with pytest.raises(Interrupted):
+                await cut_unread(database)
+            async with database.line() as line:
+                assert await ask(line, "SELECT 2") == [(2,)]
+
+    run(scenario())
+
+
+async def have_a_line(database: Database) -> None:
+    async with database.line():
+        pass
+
+
+def test_lines_that_are_dead_before_they_are_lent_are_replaced(database_url: str) -> None:
+    async def scenario() -> None:
+        async with database_at(database_url) as database:
+            for _ in range(3):  # and there is one at most
+                conn = await database._lines.getconn()
+                await database._lines.putconn(conn)
+                conn.pgconn.finish()
+                with pytest.raises(Interrupted):
+                    await have_a_line(database)
             async with database.line() as line:
                 assert await ask(line, "SELECT 2") == [(2,)]
 

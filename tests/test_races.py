@@ -18,6 +18,7 @@ import pytest
 from psycopg import sql
 
 import db.batch
+import db.pool
 from booking.commands import Book, Done, SeatsUnavailable
 from booking.decision import Decision
 from booking.model import FailureReason
@@ -314,13 +315,14 @@ async def test_deadline_has_one_outcome(two_served: list[Served], shared_databas
 async def test_confirmation_that_waited_past_the_deadline_is_late(
     two_served: list[Served], shared_database_url: str
 ) -> None:
-    async with crowding(two_served) as crowd:
+    connecting = psycopg.AsyncConnection.connect(shared_database_url, autocommit=True)
+    async with await connecting as watcher, crowding(two_served) as crowd:
         show_id = await crowd.open_show(1)
         booking_id = (await crowd.book(show_id, seatNumbers=[1]))["id"]
         with psycopg.connect(shared_database_url) as conn:
             lock_show(conn, show_id)
             confirming = asyncio.create_task(crowd.ask(CONFIRM, id=booking_id))
-            await statement_that_waits(shared_database_url)
+            await statement_that_waits(watcher)
             bring_deadline_near(conn, booking_id, delay_ms=0)
         assert (await confirming)["__typename"] == "HoldExpired"
         assert await assert_sound(crowd, shared_database_url, show_id) == "A"
@@ -439,9 +441,14 @@ async def outcomes_of(sales: Iterable[Awaitable[Answer]]) -> tuple[Done, SeatsUn
 
 
 @race
-async def test_second_seller_waits_for_the_lock(gate: Gate, database_url: str) -> None:
-    async with two_sales_of_a_seat(database_url) as (show_id, sales):
-        assert "FOR NO KEY UPDATE" in await statement_that_waits(database_url)
+async def test_second_seller_waits_for_the_lock(
+    gate: Gate, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It is to be seen waiting, however slow the machine.
+    monkeypatch.setattr(db.pool, "LOCK_TIMEOUT_OF_A_LINE", "5s")
+    connecting = psycopg.AsyncConnection.connect(database_url, autocommit=True)
+    async with await connecting as watcher, two_sales_of_a_seat(database_url) as (show_id, sales):
+        assert "FOR NO KEY UPDATE" in await statement_that_waits(watcher)
         assert len(gate.sold) == 1
         gate.opened.set()
         _, refused = await outcomes_of(sales)
@@ -450,16 +457,15 @@ async def test_second_seller_waits_for_the_lock(gate: Gate, database_url: str) -
     assert read_sound_map(database_url, show_id) == (1, "APA")
 
 
-async def statement_that_waits(database_url: str) -> str:
+async def statement_that_waits(watcher: psycopg.AsyncConnection[Any]) -> str:
     """Wait until a session of this database waits for a lock; returns what it wants to run."""
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as conn:
-        while True:
-            cursor = await conn.execute(
-                "SELECT query FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if row := await cursor.fetchone():
-                return str(row[0])
+    while True:
+        cursor = await watcher.execute(
+            "SELECT query FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        if row := await cursor.fetchone():
+            return str(row[0])
 
 
 @pytest.mark.usefixtures("no_lock")
