@@ -18,7 +18,6 @@ import pytest
 from psycopg import sql
 
 import db.batch
-import db.pool
 from booking.commands import Book, Done, SeatsUnavailable
 from booking.decision import Decision
 from booking.model import FailureReason
@@ -374,6 +373,7 @@ class Gate:
     """Stands between decision and save: who has decided to sell waits there until it opens."""
 
     def __init__(self) -> None:
+        self.reached = asyncio.Event()
         self.opened = asyncio.Event()
         self.sold: list[list[tuple[int, int, UUID]]] = []
         self.refused_by: list[str | None] = []
@@ -383,6 +383,7 @@ class Gate:
     async def save(self, line: Line, decision: Decision) -> None:
         if decision.taken:
             self.sold.append(decision.taken)
+            self.reached.set()
             if len(self.sold) == 2:
                 self.opened.set()
             await self.opened.wait()
@@ -441,19 +442,17 @@ async def outcomes_of(sales: Iterable[Awaitable[Answer]]) -> tuple[Done, SeatsUn
 
 
 @race
-async def test_second_seller_waits_for_the_lock(
-    gate: Gate, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # It is to be seen waiting, however slow the machine.
-    monkeypatch.setattr(db.pool, "LOCK_TIMEOUT_OF_A_LINE", "5s")
+async def test_second_seller_waits_for_the_lock(gate: Gate, database_url: str) -> None:
     connecting = psycopg.AsyncConnection.connect(database_url, autocommit=True)
     async with await connecting as watcher, two_sales_of_a_seat(database_url) as (show_id, sales):
-        assert "FOR NO KEY UPDATE" in await statement_that_waits(watcher)
-        assert len(gate.sold) == 1
+        waiting = await statement_that_waits(watcher)
+        await gate.reached.wait()  # who has the lock may not have heard of it yet
+        sold_before = len(gate.sold)
         gate.opened.set()
         _, refused = await outcomes_of(sales)
+    assert "FOR NO KEY UPDATE" in waiting
     assert refused.unavailable == (SEAT,)
-    assert (len(gate.sold), gate.refused_by) == (1, [])
+    assert (sold_before, len(gate.sold), gate.refused_by) == (1, 1, [])
     assert read_sound_map(database_url, show_id) == (1, "APA")
 
 
