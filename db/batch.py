@@ -13,9 +13,10 @@ from booking.commands import Book, Cancel, Command, Confirm, Expire
 from booking.decide import decide
 from booking.decision import Change, Decision, ShowState
 from booking.model import Booking, SeatStatus
+from db.limits import SESSION_LIMITS
 from db.line import Line, Rows
 from db.literals import array, json
-from db.pool import SESSION_LIMITS, Row
+from db.pool import Row
 from db.records import booking_from, show_from
 from db.statements import statements
 

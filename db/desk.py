@@ -1,6 +1,8 @@
 """The desk: the one way for every change of a show."""
 
 import asyncio
+import logging
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,8 +13,16 @@ from booking.commands import Command, Expire, Outcome
 from booking.decision import Change, Decision
 from booking.model import Show
 from db.batch import Batch, Locked, run_batch
-from db.errors import Interrupted, LockTimeout, Overloaded, Unavailable
-from db.pool import LINES, Database
+from db.errors import (
+    Disconnected,
+    Interrupted,
+    LockTimeout,
+    OutcomeUnknown,
+    Overloaded,
+    Unavailable,
+)
+from db.limits import LINES
+from db.pool import Database
 from db.queues import Entry, Queues
 from db.statements import statements
 
@@ -26,6 +36,19 @@ MAX_LANES_AT_ONCE = LINES - 1
 MAX_WAIT = timedelta(seconds=5)
 # However fast they are served: a command that waits takes 0.5 to 1.5 kB, and its request some more.
 MAX_WAITING = 20_000
+# A deadlock, or a connection that broke, seldom comes twice in a row.
+MAX_TRIES = 3
+# What became of a commit that broke is asked for so long: a database that was restarted is back
+# within seconds. Most clients give up not much later.
+LONGEST_SEARCH = timedelta(seconds=5)
+SEARCH_INTERVAL = timedelta(seconds=0.2)
+
+
+class _CommitBroken(Disconnected):
+    """The connection broke when COMMIT was on its way: nobody knows, until somebody looks."""
+
+
+log = logging.getLogger("boxoffice.desk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +154,14 @@ class Desk:
     ) -> list[Entry]:
         """Answer a batch; returns those to whom somebody else's locks were in the way."""
         try:
-            return await self._attempt(entries, locked)
+            return await self._repeat(entries, locked)
         except Exception as error:
             if locked is Locked.WAIT_BRIEFLY and isinstance(error, LockTimeout):
                 return list(entries)
-            if _is_hopeless(error):
+            if isinstance(error, Unavailable):
                 # Whoever stands behind would only find the same out after as long a wait.
-                for entry in (*entries, *behind()):
-                    entry.fail(error)
+                others = behind() if _is_hopeless(error) else ()
+                self._give_up([*entries, *others], error)
                 return []
             # To wait again for each of them would hold up the others.
             locked = Locked.WAIT if locked is Locked.WAIT else Locked.LEAVE_OUT
@@ -150,35 +173,83 @@ class Desk:
         """Try again what failed together, each by itself, so that none spoils its neighbours."""
         skipped: list[Entry] = []
         for entry in entries:
-            entry.again = True
             if _is_hopeless(error):
-                entry.fail(error)
+                self._give_up([entry], error)
                 continue
             if entry.command.show_id in {before.command.show_id for before in skipped}:
                 skipped.append(entry)  # not before those of its show who came first
                 continue
             try:
-                skipped += await self._attempt([entry], locked)
+                skipped += await self._repeat([entry], locked)
             except Exception as latest:
                 error = latest
-                entry.fail(error)
+                self._give_up([entry], error)
         return skipped
+
+    def _give_up(self, entries: Sequence[Entry], error: Exception) -> None:
+        """Tell that it failed; or, where it may have been committed, go on asking."""
+        undecided: dict[int, list[Entry]] = defaultdict(list)
+        for entry in entries:
+            if entry.undecided and not entry.answer.done():
+                undecided[entry.command.show_id].append(entry)
+            else:
+                entry.fail(error)
+        for of_a_show in undecided.values():
+            self._start(self._find_out(of_a_show))
+
+    async def _find_out(self, entries: Sequence[Entry]) -> None:
+        """Learn what became of commands while the others are served; do what was not done."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + LONGEST_SEARCH.total_seconds()
+        async with self._lane_places:
+            while loop.time() < deadline:
+                try:
+                    # Behind the lock of their show: who had it then has committed, or never will.
+                    await self._attempt(entries, Locked.WAIT)
+                    return
+                except Unavailable:
+                    await asyncio.sleep(SEARCH_INTERVAL.total_seconds())
+                except Exception:
+                    log.exception("no way to find out what became of a commit")
+                    break
+        for entry in entries:
+            entry.fail(OutcomeUnknown())
+
+    async def _repeat(self, entries: Sequence[Entry], locked: Locked) -> list[Entry]:
+        """Attempt a batch, and again where its transaction or its connection broke."""
+        for _ in range(MAX_TRIES - 1):
+            try:
+                return await self._attempt(entries, locked)
+            except Interrupted as error:
+                log.info("tried again: %s", error)
+        return await self._attempt(entries, locked)
 
     async def _attempt(self, entries: Sequence[Entry], locked: Locked) -> list[Entry]:
         commands = [entry.command for entry in entries]
-        # The first try may have been committed just before its connection broke; then each
-        # command is to find what it did.
-        again = any(entry.again for entry in entries)
-        decision = await self._transact(Batch(commands, locked, again))
+        # Each command of a commit that broke is to find what it did.
+        again = any(entry.undecided for entry in entries)
+        try:
+            decision = await self._transact(Batch(commands, locked, again))
+        except _CommitBroken:
+            for entry in entries:
+                entry.undecided = True
+            raise
         return self._answer(entries, decision, locked is not Locked.LEAVE_OUT)
 
     async def _transact(self, batch: Batch) -> Decision:
         """Run one batch. Here, and only here, a transaction begins and ends: two round trips."""
-        async with self._database.line() as line:
-            line.send(BEGIN)
-            decision = await run_batch(line, batch)
-            line.send(COMMIT)
-            await line.receive()
+        committing = False
+        try:
+            async with self._database.line() as line:
+                line.send(BEGIN)
+                decision = await run_batch(line, batch)
+                committing = True
+                line.send(COMMIT)
+                await line.receive()
+        except Disconnected as error:
+            if committing:
+                raise _CommitBroken from error
+            raise
         self._on_commit(decision.changes)
         return decision
 

@@ -29,15 +29,31 @@ class LockTimeout(Unavailable):
 
 
 class Interrupted(Unavailable):
-    """A connection or a transaction broke under way: another try may well succeed at once."""
+    """A transaction was rolled back for another's sake, as in a deadlock: it can be repeated."""
+
+
+class Disconnected(Interrupted):
+    """The connection broke: what had not been committed before is rolled back."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke in the middle of a commit, and the database couldn't be asked since."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Whether that was done is not known. Ask again, with the same idempotency key."
+        )
+        self.extensions = {"outcome": "UNKNOWN"}
 
 
 _LOCKED_STATES = frozenset({"55P03", "57014"})
 # Waits that have run out already, a disk or a server that is full, a standby that can't write:
 # another try would only wait again.
 _HOPELESS_STATES = frozenset({"53100", "53200", "53300", "25006"})
-# The server ended a transaction of ours that took too long.
-_ENDED_STATES = frozenset({"25P03", "25P02"})
+# Serialization failures and deadlocks, and what follows one in its transaction.
+_ROLLED_BACK_STATES = frozenset({"40001", "40P01", "25P02"})
+# The server ended a session of ours that did nothing in a transaction.
+_ENDED_STATES = frozenset({"25P03"})
 
 
 def translate(error: Exception) -> Unavailable | None:
@@ -47,6 +63,8 @@ def translate(error: Exception) -> Unavailable | None:
         return LockTimeout()
     if isinstance(error, PoolTimeout) or state in _HOPELESS_STATES:
         return Unavailable()
-    if isinstance(error, OperationalError | InterfaceError) or state in _ENDED_STATES:
+    if state in _ROLLED_BACK_STATES:
         return Interrupted()
+    if isinstance(error, OperationalError | InterfaceError) or state in _ENDED_STATES:
+        return Disconnected()
     return None

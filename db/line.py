@@ -12,11 +12,13 @@ from functools import cache
 from itertools import count
 from typing import Any, LiteralString
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import OperationalError
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
+
+from db.connection import Connection
 
 Rows = list[tuple[Any, ...]]
 
@@ -25,7 +27,7 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 _numbers = count(1)
 
 
-class LineConnection(AsyncConnection[tuple[Any, ...]]):
+class LineConnection(Connection):
     """A connection that knows which statements it has prepared."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -96,10 +98,11 @@ class Line:
         Raises:
             psycopg.Error: what the first that failed met; none behind it was run.
         """
-        self._pgconn.pipeline_sync()
-        while self._pgconn.flush():
-            await self._writable()
-        results = await self._results()
+        with self._conn.patience():
+            self._pgconn.pipeline_sync()
+            while self._pgconn.flush():
+                await self._writable()
+            results = await self._results()
         under_way, self._under_way = self._under_way, []
         self._hand_out(results, under_way)
 

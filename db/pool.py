@@ -5,12 +5,15 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from time import monotonic
 from typing import Any, LiteralString, TypeVar
 
-from psycopg import AsyncConnection, Error
+from psycopg import Error
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from db.errors import Interrupted, translate
+from db import limits
+from db.connection import Connection
+from db.errors import Disconnected, Interrupted, OutcomeUnknown, Unavailable, translate
 from db.gathering import Gathering
 from db.line import Line, LineConnection
 from db.statements import statements
@@ -23,41 +26,6 @@ _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
 Row = Sequence[Any]
-Connection = AsyncConnection[tuple[Any, ...]]
-
-# They serve reads, which take well under a millisecond each.
-POOL_SIZE = 5
-# The desk's own: one, and one more for each show that somebody else has locked.
-LINES = 6
-# A client is told within this time that there is no database, and can decide what to do.
-WAIT_FOR_CONNECTION = 1.0
-# After so long the pool stops backing off, and the next caller makes it try again at once: it is
-# back within a second of the database.
-RECONNECT_TIMEOUT = 1.0
-
-SESSION_LIMITS = {
-    # Our statements take milliseconds. One that takes seconds is lost, and holds locks.
-    "statement_timeout": "5s",
-    # A show that somebody has locked for this long is better refused than queued for.
-    "lock_timeout": "2s",
-    # A process that stopped in the middle of a transaction gives its locks back.
-    "idle_timeout": "10s",
-}
-
-# A line waits for locks no longer than another desk of ours keeps them: a batch takes 5 to 30 ms,
-# and a few may stand in line. It holds up everybody in this process, once for each stranger.
-LOCK_TIMEOUT_OF_A_LINE = "100ms"
-
-_CONNECT = {
-    "autocommit": True,
-    "connect_timeout": 2,
-    "application_name": "boxoffice",
-    # A peer that vanished without a word is given up in seconds, not in hours.
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
 
 log = logging.getLogger("boxoffice.db")
 
@@ -67,18 +35,23 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            url, min_size=2, max_size=POOL_SIZE, configure=_set_up_session, **_pool_options()
+            url,
+            connection_class=Connection,
+            min_size=2,
+            max_size=limits.POOL_SIZE,
+            configure=_set_up_session,
+            **_pool_options(),
         )
         self._lines: AsyncConnectionPool[LineConnection] = AsyncConnectionPool(
             url,
             connection_class=LineConnection,
             min_size=1,
-            max_size=LINES,
+            max_size=limits.LINES,
             configure=_set_up_line,
             **_pool_options(),
         )
         self._kept: Line | None = None  # the line used last: most often the next one
-        self._healing: asyncio.Task[None] | None = None
+        self._renewed_at = 0.0
         self._gatherings: dict[Callable[..., Any], Gathering[Any, Any]] = {}
 
     async def open(self) -> None:
@@ -88,8 +61,6 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._healing:
-            await asyncio.wait({self._healing}, timeout=WAIT_FOR_CONNECTION)
         await self._give_back()
         await self._lines.close()
         await self._pool.close()
@@ -102,18 +73,18 @@ class Database:
             Unavailable: no connection within WAIT_FOR_CONNECTION, or a session limit ran out.
             Interrupted: the connection or transaction broke; another try may succeed.
         """
-        await self._heal_first()
+        lent_at = monotonic()
         try:
             async with self._pool.connection() as conn:
                 yield conn
         except (Error, PoolTimeout) as error:
-            self._raise_translated(error)
+            await self._raise_translated(error, lent_at)
             raise
 
     @asynccontextmanager
     async def line(self) -> AsyncIterator[Line]:
         """Lend the desk a line; as `connection` in everything else."""
-        await self._heal_first()
+        lent_at = monotonic()
         line, self._kept = self._kept, None
         try:
             line = line or await self._new_line()
@@ -121,7 +92,7 @@ class Database:
         except BaseException as error:
             if line:
                 await self._put_back(line)  # which rolls back, or closes it
-            self._raise_translated(error)
+            await self._raise_translated(error, lent_at)
             raise
         if self._kept is None:
             self._kept = line
@@ -139,15 +110,27 @@ class Database:
     async def _put_back(self, line: Line) -> None:
         await self._lines.putconn(await line.leave())
 
-    async def _heal_first(self) -> None:
-        if self._healing:  # whoever comes next would only get another dead connection
-            await asyncio.wait({self._healing}, timeout=WAIT_FOR_CONNECTION)
+    async def _give_back(self) -> None:
+        line, self._kept = self._kept, None
+        if line:
+            await self._put_back(line)
 
-    def _raise_translated(self, error: BaseException) -> None:
+    async def _raise_translated(self, error: BaseException, lent_at: float) -> None:
         if isinstance(error, Error | PoolTimeout) and (meaning := translate(error)):
             log.warning("%s: %s", type(error).__name__, error)
-            self._heal(meaning)
+            if isinstance(meaning, Disconnected):
+                await self._renew(lent_at)
             raise meaning from error
+
+    async def _renew(self, lent_at: float) -> None:
+        """Replace all connections that may have died with this one, not a failure for each."""
+        if lent_at < self._renewed_at:
+            return  # it was among those that were replaced since
+        self._renewed_at = monotonic()
+        # Not asked whether they live: where the network is silent, each would take its time.
+        await self._give_back()
+        await self._pool.drain()
+        await self._lines.drain()
 
     async def fetch(
         self, statement: LiteralString, params: Mapping[str, Any], prepare: bool | None = None
@@ -173,12 +156,13 @@ class Database:
         return self._gatherings[read]
 
     async def write(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
-        """Run one writing statement, a transaction by itself; never a second time.
+        """Run one writing statement that does no more when it is run twice, as `fetch` does.
 
         Raises:
-            Unavailable: as `connection`; whether it was committed is then not known.
+            OutcomeUnknown: its connection broke, and so did the next.
+            Unavailable: as `connection`; nothing was done.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._run(statement, params)))
+        return await asyncio.shield(asyncio.ensure_future(self._write(statement, params)))
 
     async def ping(self) -> None:
         """Return if the database answers; raise Unavailable otherwise."""
@@ -192,6 +176,15 @@ class Database:
         except Interrupted:
             return await self._run(statement, params, prepare)
 
+    async def _write(self, statement: LiteralString, params: Mapping[str, Any]) -> list[Row]:
+        try:
+            return await self._run(statement, params)
+        except Disconnected:
+            try:
+                return await self._run(statement, params)
+            except Unavailable as error:
+                raise OutcomeUnknown from error
+
     async def _run(
         self, statement: LiteralString, params: Mapping[str, Any], prepare: bool | None = None
     ) -> list[Row]:
@@ -199,40 +192,21 @@ class Database:
             cursor = await conn.execute(statement, params, prepare=prepare, binary=True)
             return list(await cursor.fetchall())
 
-    def _heal(self, meaning: Exception) -> None:
-        """Replace all connections that died with this one, instead of a failure for each."""
-        if isinstance(meaning, Interrupted) and self._healing is None:
-            self._healing = asyncio.ensure_future(self._check())
-            self._healing.add_done_callback(self._healed)
-
-    async def _check(self) -> None:
-        await self._give_back()
-        await asyncio.gather(self._pool.check(), self._lines.check())
-
-    async def _give_back(self) -> None:
-        line, self._kept = self._kept, None
-        if line:
-            await self._put_back(line)
-
-    def _healed(self, healing: asyncio.Task[None]) -> None:
-        self._healing = None
-        if not healing.cancelled() and (error := healing.exception()):
-            log.warning("could not check the connections: %s", error)
-
 
 async def _set_up_session(conn: Connection) -> None:
-    await conn.execute(SET_UP_SESSION, SESSION_LIMITS)
+    await conn.execute(SET_UP_SESSION, limits.SESSION_LIMITS)
 
 
 async def _set_up_line(conn: LineConnection) -> None:
-    await conn.execute(SET_UP_SESSION, {**SESSION_LIMITS, "lock_timeout": LOCK_TIMEOUT_OF_A_LINE})
+    lock_timeout = limits.LOCK_TIMEOUT_OF_A_LINE
+    await conn.execute(SET_UP_SESSION, {**limits.SESSION_LIMITS, "lock_timeout": lock_timeout})
     await conn.execute(PLAN_ONCE)
 
 
 def _pool_options() -> dict[str, Any]:
     return {
-        "kwargs": _CONNECT,
-        "timeout": WAIT_FOR_CONNECTION,
-        "reconnect_timeout": RECONNECT_TIMEOUT,
+        "kwargs": limits.CONNECTING,
+        "timeout": limits.WAIT_FOR_CONNECTION.total_seconds(),
+        "reconnect_timeout": limits.RECONNECT_TIMEOUT.total_seconds(),
         "open": False,
     }

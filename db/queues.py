@@ -28,7 +28,7 @@ class Entry:
 
     command: Command
     answer: asyncio.Future[Any]
-    again: bool = False  # it was tried before, and may have been committed
+    undecided: bool = False  # its commit broke: it may have been done
     size: float = 0.0  # what it takes of a batch
 
     def fail(self, error: Exception) -> None:

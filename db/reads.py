@@ -12,6 +12,7 @@ from db.records import booking_from, show_from
 from db.statements import statements
 
 CREATE_SHOW = statements["create_show"]
+NEXT_SHOW_ID = statements["next_show_id"]
 READ_SHOWS = statements["read_shows"]
 LIST_SHOWS = statements["list_shows"]
 READ_BOOKINGS = statements["read_bookings"]
@@ -50,10 +51,16 @@ async def create_show(
     seats_per_row: int,
     hold_seconds: int,
 ) -> Show:
-    """Add a show, all its seats free."""
+    """Add a show, all its seats free.
+
+    Raises:
+        OutcomeUnknown: the connection broke in the middle of it, twice.
+    """
+    (id_,), *_ = await database.fetch(NEXT_SHOW_ID, {})
     rows = await database.write(
         CREATE_SHOW,
         {
+            "id": id_,
             "name": name,
             "folded_name": name.casefold(),
             "start_time": start_time,

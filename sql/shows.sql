@@ -1,7 +1,16 @@
+-- name: next_show_id
+-- Take an id for a show to come.
+SELECT nextval(pg_get_serial_sequence('shows', 'id'));
+
 -- name: create_show
--- Add a show with all its seats free; returns it.
-INSERT INTO shows (name, folded_name, start_time, total_seats, seats_per_row, hold_seconds)
-VALUES (%(name)s, %(folded_name)s, %(start_time)s, %(total_seats)s, %(seats_per_row)s, %(hold_seconds)s)
+-- Add a show with all its seats free, unless this was done before; returns it.
+INSERT INTO shows (id, name, folded_name, start_time, total_seats, seats_per_row, hold_seconds)
+OVERRIDING SYSTEM VALUE
+VALUES (
+    %(id)s, %(name)s, %(folded_name)s, %(start_time)s, %(total_seats)s, %(seats_per_row)s, %(hold_seconds)s
+)
+-- Set to what it is, so that it is returned; nobody else has this id.
+ON CONFLICT ON CONSTRAINT shows_pkey DO UPDATE SET name = excluded.name
 RETURNING
     id, name, start_time, total_seats, seats_per_row, hold_seconds,
     version, pending_seats, confirmed_seats;

@@ -13,7 +13,7 @@ from booking.commands import Command, Confirm, Done, Expire, Expired, NotFound, 
 from booking.decision import Decision
 from booking.model import BookingStatus
 from db import desk as desk_module
-from db import pool, queues
+from db import limits, queues
 from db.batch import Batch
 from db.desk import Answer, Desk
 from db.errors import Interrupted, Overloaded, Unavailable
@@ -123,7 +123,7 @@ def test_shows_that_another_desk_has_are_waited_for_together(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As long as the test needs; it would be long enough for a lane each, too.
-    monkeypatch.setattr(pool, "LOCK_TIMEOUT_OF_A_LINE", "20s")
+    monkeypatch.setattr(limits, "LOCK_TIMEOUT_OF_A_LINE", "20s")
     batches: list[Batch] = []
     transact = Desk._transact
 
@@ -155,7 +155,7 @@ def test_shows_that_another_desk_has_are_waited_for_together(
 def test_a_lock_that_is_never_let_go_is_given_up(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(pool.SESSION_LIMITS, "lock_timeout", "200ms")
+    monkeypatch.setitem(limits.SESSION_LIMITS, "lock_timeout", "200ms")
 
     async def scenario() -> None:
         async with opened(database_url) as office:
@@ -216,33 +216,6 @@ def test_a_caller_who_gave_up_does_not_take_the_booking_along(database_url: str)
             assert isinstance(answer.outcome, SeatsUnavailable)
 
     asyncio.run(scenario())
-
-
-def test_a_commit_whose_answer_was_lost_is_found_again(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    transact = Desk._transact
-    lost: list[Batch] = []
-
-    async def lose_first_answer(self: Desk, batch: Batch) -> Decision:
-        decision = await transact(self, batch)
-        if not lost:
-            lost.append(batch)
-            raise Interrupted
-        return decision
-
-    monkeypatch.setattr(Desk, "_transact", lose_first_answer)
-
-    async def scenario() -> None:
-        async with opened(database_url) as office:
-            show_id = await new_show(office)
-            commands = [book(show_id, 1), book(show_id, 2), book(show_id, 2)]
-            answers = await asyncio.gather(*map(office.desk.submit, commands))
-            assert [_winner(answer) for answer in answers] == [True, True, False]
-            assert len(await _rows(office, "SELECT id FROM bookings")) == 3
-
-    asyncio.run(scenario())
-    assert lost
 
 
 def test_a_broken_batch_does_not_wait_for_one_locked_show(

@@ -1,6 +1,7 @@
 """The desk's line to the database: what goes over it, and what is left of it when things break."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.pq import ConnStatus, ExecStatus
 
-from db import pool
+from db import limits
 from db.errors import Interrupted
 from db.line import Line
 from db.literals import array, json
@@ -31,7 +32,7 @@ LONG = "x" * 4_000_000
 @pytest.fixture(autouse=True)
 def one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for a line again gets the same one."""
-    monkeypatch.setattr(pool, "LINES", 1)
+    monkeypatch.setattr(limits, "LINES", 1)
 
 
 @asynccontextmanager
@@ -63,6 +64,11 @@ class Talk:
         self.unsent = 1
         self.received = b""
 
+    def connection(self) -> Any:
+        return SimpleNamespace(
+            pgconn=self, transformer=None, prepared=set(), patience=contextlib.nullcontext
+        )
+
     def enter_pipeline_mode(self) -> None: ...
 
     def exit_pipeline_mode(self) -> None: ...
@@ -88,7 +94,7 @@ class Talk:
 def test_a_line_that_may_read_and_write_at_once_hears_the_rest(run: Any) -> None:
     async def scenario() -> None:
         talk = Talk()
-        conn: Any = SimpleNamespace(pgconn=talk, transformer=None, prepared=set())
+        conn: Any = talk.connection()
         line = Line(conn)
         talk.theirs.send(b"x")  # readable and writable in the same poll: told twice
         asyncio.get_running_loop().call_later(0.05, talk.theirs.send, b"x")
@@ -107,7 +113,7 @@ def test_a_line_told_before_anybody_asked_hears_the_answer(run: Any) -> None:
     async def scenario() -> None:
         talk = Talk()
         talk.unsent = 0
-        conn: Any = SimpleNamespace(pgconn=talk, transformer=None, prepared=set())
+        conn: Any = talk.connection()
         line = Line(conn)
         talk.theirs.send(b"xx")
         await line.receive()

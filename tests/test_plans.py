@@ -6,7 +6,8 @@ import psycopg
 import pytest
 
 import db.batch
-from db.pool import PLAN_ONCE, SESSION_LIMITS, SET_UP_SESSION
+from db.limits import SESSION_LIMITS
+from db.pool import PLAN_ONCE, SET_UP_SESSION
 
 STATEMENTS = {
     name: statement

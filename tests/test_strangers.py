@@ -14,7 +14,7 @@ from booking.commands import Cancel, Confirm, Done
 from booking.decide import decide
 from booking.decision import Decision
 from booking.model import Booking, BookingStatus
-from db import pool
+from db import limits
 from db.errors import Unavailable
 from db.pool import Database
 from db.reads import read_bookings, read_show
@@ -97,7 +97,7 @@ def test_a_seat_that_vanishes_under_the_desk_rolls_its_batch_back(
 def test_many_locked_shows_leave_connections_for_the_others(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(pool.SESSION_LIMITS, "lock_timeout", "1s")
+    monkeypatch.setitem(limits.SESSION_LIMITS, "lock_timeout", "1s")
 
     async def scenario() -> None:
         async with opened(database_url) as office:
