@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from psycopg import AsyncConnection, OperationalError
@@ -40,5 +40,5 @@ class Connection(AsyncConnection[tuple[Any, ...]]):
             number = os.dup(self.pgconn.socket)
         except OperationalError:
             return  # it is closed by now
-        with socket.socket(fileno=number) as ours:
+        with socket.socket(fileno=number) as ours, suppress(OSError):  # it was broken already
             ours.shutdown(socket.SHUT_RDWR)

@@ -38,6 +38,8 @@ MAX_WAIT = timedelta(seconds=5)
 MAX_WAITING = 20_000
 # A deadlock, or a connection that broke, seldom comes twice in a row.
 MAX_TRIES = 3
+# What took longer to break, such as a silent network, would take as long again, for everybody.
+LONGEST_REPETITION = timedelta(seconds=2)
 # What became of a commit that broke is asked for so long: a database that was restarted is back
 # within seconds. Most clients give up not much later.
 LONGEST_SEARCH = timedelta(seconds=5)
@@ -217,11 +219,14 @@ class Desk:
 
     async def _repeat(self, entries: Sequence[Entry], locked: Locked) -> list[Entry]:
         """Attempt a batch, and again where its transaction or its connection broke."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + LONGEST_REPETITION.total_seconds()
         for _ in range(MAX_TRIES - 1):
             try:
                 return await self._attempt(entries, locked)
-            except Interrupted as error:
-                log.info("tried again: %s", error)
+            except Interrupted:
+                if loop.time() > deadline:
+                    raise
         return await self._attempt(entries, locked)
 
     async def _attempt(self, entries: Sequence[Entry], locked: Locked) -> list[Entry]:
@@ -250,7 +255,10 @@ class Desk:
             if committing:
                 raise _CommitBroken from error
             raise
-        self._on_commit(decision.changes)
+        try:
+            self._on_commit(decision.changes)
+        except Exception:  # the commit stands, and so do its answers
+            log.exception("a commit could not be passed on")
         return decision
 
     def _answer(self, entries: Sequence[Entry], decision: Decision, waited: bool) -> list[Entry]:

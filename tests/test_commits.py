@@ -170,6 +170,41 @@ def test_what_keeps_breaking_is_tried_a_bounded_number_of_times(
     assert len(tries) == MAX_TRIES
 
 
+def test_what_slowly_breaks_is_not_tried_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[Batch] = []
+
+    async def hang(self: Desk, batch: Batch) -> Decision:
+        tries.append(batch)
+        await asyncio.sleep(SHORT.total_seconds())
+        raise Disconnected
+
+    monkeypatch.setattr(Desk, "_transact", hang)
+    monkeypatch.setattr(desk_module, "LONGEST_REPETITION", SHORT / 2)
+
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            with pytest.raises(Disconnected):
+                await office.desk.submit(book(1, 1))
+
+    asyncio.run(scenario())
+    assert len(tries) == 1
+
+
+def test_a_commit_that_could_not_be_passed_on_is_answered(database_url: str) -> None:
+    def fail(changes: Any) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            show_id = await new_show(office)
+            desk = Desk(office.database, on_commit=fail)
+            assert isinstance((await desk.submit(book(show_id, 1))).outcome, Done)
+
+    asyncio.run(scenario())
+
+
 def test_a_show_is_created_once_when_the_answer_is_lost(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
