@@ -10,6 +10,7 @@ from pathlib import Path
 
 from faults.check import check
 from faults.house import opened
+from faults.keeping import keep
 from faults.report import summary
 from faults.run import run
 
@@ -24,6 +25,7 @@ class Options(argparse.Namespace):
     seconds: float
     summary: Path | None
     directory: Path | None
+    keep: Path | None
 
 
 def parse(words: Sequence[str]) -> Options:
@@ -33,6 +35,7 @@ def parse(words: Sequence[str]) -> Options:
     parser.add_argument("--seconds", type=float, default=TEN_MINUTES, help="how long it lasts")
     parser.add_argument("--summary", type=Path, help="write the summary to this file too")
     parser.add_argument("--directory", type=Path, help="a disk for the database, not memory")
+    parser.add_argument("--keep", type=Path, help="leave all records and logs in this directory")
     options = parser.parse_args(words, Options())
     if options.seed is None:
         options.seed = random.randrange(MOST_SEEDS)
@@ -56,8 +59,8 @@ async def _main(options: Options) -> int:
         outcome = await run(house, options.seed, options.seconds, say)
         violations = await asyncio.to_thread(check, outcome.records, house.postgres.url)
         text = summary(outcome, house.postgres.url, violations)
-        if outcome.complaints or violations:
-            say(house.logs())
+        if options.keep:
+            keep(options.keep, outcome.records, house)
     if options.summary:
         options.summary.write_text(text)
     sys.stdout.write(text)

@@ -55,10 +55,6 @@ class House:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    def logs(self) -> str:
-        """What the servers have said."""
-        return "".join(s.log_file.read_text(errors="replace") for s in self.servers)
-
 
 @asynccontextmanager
 async def opened(

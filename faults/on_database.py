@@ -34,7 +34,7 @@ async def fill_disk(stage: Stage, seconds: float) -> str | None:
     """No room on the database's file system, for a time."""
     postgres = stage.house.postgres
     if not postgres.disk:
-        return None
+        return f"left out, {postgres.without_disk}"
     before = postgres.said("No space left on device")
     postgres.fill_disk()
     await asyncio.sleep(seconds)

@@ -88,9 +88,14 @@ class Postgres:
         assert self._server.start() == before
         self._runs = True
 
+    @property
+    def log_file(self) -> Path:
+        """What it says."""
+        return self._server.log_file
+
     def said(self, words: str) -> int:
         """How often its log has these words by now."""
-        return self._server.log_file.read_bytes().count(words.encode())
+        return self.log_file.read_bytes().count(words.encode())
 
     def fill_disk(self) -> None:
         """Leave no room on the small file system."""

@@ -18,6 +18,7 @@ STOP_PATIENCE = 20.0
 # Between two tries to start, while there is no database.
 RETRY = 0.3
 POLL = 0.02
+ANSWER_PATIENCE = 2.0
 
 
 class ServerError(Exception):
@@ -47,14 +48,14 @@ class ServerProcess:
     async def start(
         self, command: Sequence[str] = USUAL, environment: Mapping[str, str] | None = None
     ) -> None:
-        """Start it, again and again until it listens: it ends by itself where no database is.
+        """Start it, again and again until it answers: it ends by itself where no database is.
 
         Raises:
-            ServerError: it does not listen.
+            ServerError: it does not answer.
         """
         deadline = asyncio.get_running_loop().time() + START_PATIENCE
         self._launch(command, environment or {})
-        while not await _listens(self.port):
+        while not await self.answers("/healthz"):
             if asyncio.get_running_loop().time() > deadline:
                 self.kill()
                 raise ServerError(f"server {self.number} does not start; {self.log_file} says why")
@@ -62,6 +63,19 @@ class ServerProcess:
                 await asyncio.sleep(RETRY)
                 self._launch(command, environment or {})
             await asyncio.sleep(POLL)
+
+    async def answers(self, path: str) -> bool:
+        """Whether it says that all is well."""
+        try:
+            async with asyncio.timeout(ANSWER_PATIENCE):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                try:
+                    writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+                    return b" 200 " in await reader.readline()
+                finally:
+                    writer.transport.abort()
+        except OSError:
+            return False
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -105,15 +119,6 @@ class ServerProcess:
                 # Ctrl-C is for us: we stop what we started, in order.
                 start_new_session=True,
             )
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 # Ports that the kernel gives to nobody by itself: a client that calls a dead server's port must not

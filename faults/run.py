@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
-import psycopg
-
 from faults.aftermath import settle
 from faults.caller import HANG, Callers
 from faults.house import House
@@ -18,6 +16,9 @@ from faults.schedule import LANES, Planned, make_schedule
 from faults.shows import Shows
 from faults.stage import Stage
 from faults.watchers import Watchers
+
+# A fault may meet nobody, because another is in its way: a stalled server commits nothing.
+TRIES = 3
 
 
 @dataclass
@@ -81,6 +82,11 @@ async def _under_faults(
         await asyncio.gather(*lanes)
         await asyncio.sleep(began + seconds - loop.time())
         outcome.load.close()
+        outcome.stage.complaints += [
+            f"server {server.number} has ended by itself"
+            for server in outcome.stage.house.servers
+            if not server.runs
+        ]
         await outcome.stage.house.heal()
         await selling
     finally:
@@ -97,17 +103,24 @@ async def _follow(
     loop = asyncio.get_running_loop()
     for fault in plan:
         await asyncio.sleep(began + fault.at - loop.time())
-        at = loop.time() - began
-        try:
-            how = await fault.kind.do(stage, **fault.drawn)
-        except Exception as error:
-            stage.complaints.append(f"{fault.kind.name}: {error}")
-            how = f"failed: {error!r}"
-        else:
-            if how is not None:
-                stage.happened[fault.kind.name, how] += 1
-        lasted = loop.time() - began - at
-        say(f"{at:7.1f} s  {fault.kind.name}: {how or 'met nobody'} ({lasted:.1f} s)")
+        for _ in range(TRIES):
+            at = loop.time() - began
+            how = await _do(fault, stage)
+            lasted = loop.time() - began - at
+            say(f"{at:7.1f} s  {fault.kind.name}: {how or 'met nobody'} ({lasted:.1f} s)")
+            if how:
+                break
+
+
+async def _do(fault: Planned, stage: Stage) -> str | None:
+    try:
+        how = await fault.kind.do(stage, **fault.drawn)
+    except Exception as error:
+        stage.complaints.append(f"{fault.kind.name}: {error!r}")
+        return "failed"
+    if how is not None:
+        stage.happened[fault.kind.name, how] += 1
+    return how
 
 
 def _faults_of_ours(records: Records) -> list[str]:
@@ -120,10 +133,3 @@ def _faults_of_ours(records: Records) -> list[str]:
         if request.code not in (None, "UNAVAILABLE"):
             complaints.append(f"{where}: {request.code}")
     return complaints
-
-
-def count_rows(database_url: str) -> dict[str, int]:
-    """How many bookings the database has, by status."""
-    with psycopg.connect(database_url) as conn:
-        rows = conn.execute("SELECT status, count(*) FROM bookings GROUP BY status").fetchall()
-    return dict(rows)
