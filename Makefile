@@ -4,6 +4,7 @@
 #   make check    what CI runs: format, lint, types and tests, on both PostgreSQLs where there are two
 #   make format   format, and mend what the linter can
 #   make bench    measure beside others, which takes 20 minutes: BENCH_ARGS=--quick for a look
+#   make faults   sell under faults for ten minutes and say what broke: SEED=1 repeats a run's faults
 #   make sdl      write schema/schema.graphql from the code
 #   make clean    remove what was installed; the data in .data stays
 
@@ -11,7 +12,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test test-wheel check lint types format bench sdl install install-dev install-bench clean
+.PHONY: run test test-wheel check lint types format bench faults sdl install install-dev install-bench clean
 
 run: install
 	@exec $(BIN)/python -m server
@@ -40,6 +41,10 @@ format: install-dev
 bench: install-bench
 	@command -v wrk >/dev/null || echo "wrk is not here: install it (Debian, Ubuntu: apt-get install wrk)" >&2
 	$(BIN)/python -m bench $(or $(BENCH_ARGS),--plot docs/bench.png)
+
+# SECONDS=100 for a look. FAULTS_ARGS: python -m faults --help.
+faults: install-dev
+	$(BIN)/python -m faults $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(FAULTS_ARGS)
 
 sdl: install
 	$(BIN)/python -m resolvers.api

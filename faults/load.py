@@ -49,7 +49,7 @@ class Load:
         self._records = records
         self._seed = seed
         self._errands: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self._closing = asyncio.Event()
 
     async def run(self) -> None:
         """Keep them busy until `close`; returns when all have ended what they had begun."""
@@ -61,7 +61,7 @@ class Load:
 
     def close(self) -> None:
         """Let nobody begin anything new."""
-        self._closing = True
+        self._closing.set()
 
     async def ask(
         self, client: str, operation: str, variables: dict[str, Any], server: int
@@ -84,7 +84,7 @@ class Load:
 
     async def _keep_booking(self, name: str, chance: random.Random) -> None:
         number = 0
-        while not self._closing:
+        while not self._closing.is_set():
             await asyncio.sleep(chance.expovariate(1 / THINK_SECONDS))
             number += 1
             manner = self._draw(f"{name} #{number}", chance)
@@ -145,7 +145,9 @@ class Load:
         chance = random.Random(f"{name} {drawn}")
         if later == "leave" or (later.startswith("confirm") and booking["status"] != "PENDING"):
             return
-        await asyncio.sleep(_delay(later, booking, chance))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), _delay(later, booking, chance))
+            return
         operation = "cancelBooking" if later == "cancel" else "confirmBooking"
         client = name.replace("booker", "canceller" if later == "cancel" else "confirmer")
         variables = {"bookingId": booking["id"]}
@@ -161,7 +163,7 @@ class Load:
 
     async def _keep_vanishing(self, chance: random.Random) -> None:
         number = 0
-        while not self._closing:
+        while not self._closing.is_set():
             await asyncio.sleep(chance.expovariate(1 / VANISH_EVERY))
             number += 1
             with suppress(OSError):

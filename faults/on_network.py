@@ -13,6 +13,13 @@ TRAP_PATIENCE = 3.0
 LATEST = 9.0
 # The longest of the servers' own limits is five seconds; a socket's is ten.
 LONGEST_STALL = 12.0
+PART: dict[Step, str] = {"reading": "batch", "committing": "commit"}
+HOW: dict[Action, str] = {
+    "unsent": "nothing sent",
+    "part": "sent in part",
+    "unanswered": "sent and not answered",
+    "late": "sent seconds later",
+}
 
 
 def _draw_commit(chance: Random) -> tuple[Drawn, float]:
@@ -31,7 +38,12 @@ def _commit_kind(action: Action, step: Step) -> Kind:
         sprung = await stage.house.proxy.trap(number, trap, TRAP_PATIENCE)
         return f"by {'RST' if end == 'reset' else 'FIN'}" if sprung else None
 
-    return Kind(f"connection lost {step}: {action}", "network", _draw_commit, do)
+    return Kind(
+        f"connection lost in the middle of a {PART[step]}, {HOW[action]}",
+        "network",
+        _draw_commit,
+        do,
+    )
 
 
 def _draw_stall(chance: Random) -> tuple[Drawn, float]:

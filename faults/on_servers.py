@@ -10,6 +10,13 @@ from faults.traps import STEPS, Step, Trap
 # With so much load a transaction comes by many times a second.
 TRAP_PATIENCE = 3.0
 START_SECONDS = 2.0
+DOING = {
+    "reading": "when it asks what a batch meets",
+    "read": "before it is told",
+    "committing": "when it commits",
+    "committed": "before it is told of the commit",
+}
+ASKING = ("reading", "committing")
 HOUR = 3600
 
 
@@ -23,7 +30,7 @@ async def kill(stage: Stage, number: int, down: float) -> str:
     stage.house.servers[number].kill()
     await asyncio.sleep(down)
     await stage.house.start(number)
-    return "at any moment"
+    return "SIGKILL"
 
 
 def _draw_kill_at(chance: Random) -> tuple[Drawn, float]:
@@ -40,8 +47,9 @@ async def kill_at(stage: Stage, number: int, down: float, forward: bool, step: S
     stage.house.proxy.resume(trap, forward=forward)
     await asyncio.sleep(down)
     await stage.house.start(number)
-    sent = step in ("reading", "committing")
-    return f"{step}, {'sent' if forward else 'not sent'}" if sent else step
+    if step not in ASKING:
+        return "SIGKILL"
+    return f"SIGKILL, what it sent {'arrives' if forward else 'is lost'}"
 
 
 def _draw_nothing(chance: Random) -> tuple[Drawn, float]:
@@ -53,7 +61,7 @@ async def restart_all(stage: Stage) -> str:
     for server in stage.house.servers:
         await server.stop()
         await stage.house.start(server.number)
-    return "of all, one after another"
+    return "one after another"
 
 
 def _draw_clock(chance: Random) -> tuple[Drawn, float]:
@@ -82,11 +90,11 @@ def _kill_kind(step: Step) -> Kind:
     async def do(stage: Stage, number: int, down: float, forward: bool) -> str | None:
         return await kill_at(stage, number, down, forward, step)
 
-    return Kind(f"server killed at a step: {step}", "servers", _draw_kill_at, do)
+    return Kind(f"server killed, {DOING[step]}", "servers", _draw_kill_at, do)
 
 
 KINDS = [
-    Kind("server killed", "servers", _draw_kill, kill),
+    Kind("server killed, at any moment", "servers", _draw_kill, kill),
     *(_kill_kind(step) for step in STEPS),
     Kind("rolling restart", "servers", _draw_nothing, restart_all),
     Kind("clock wrong", "servers", _draw_clock, set_clock_wrong),

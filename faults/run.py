@@ -19,6 +19,7 @@ from faults.watchers import Watchers
 
 # A fault may meet nobody, because another is in its way: a stalled server commits nothing.
 TRIES = 3
+NEXT_TRY = 0.5
 
 
 @dataclass
@@ -110,6 +111,7 @@ async def _follow(
             say(f"{at:7.1f} s  {fault.kind.name}: {how or 'met nobody'} ({lasted:.1f} s)")
             if how:
                 break
+            await asyncio.sleep(NEXT_TRY)
 
 
 async def _do(fault: Planned, stage: Stage) -> str | None:

@@ -14,7 +14,7 @@ ON_SALE = 6
 SIZES = (60, 100, 200, 300)
 # Some lapse as soon as a show allows, so that many confirm near the deadline; all within a short
 # time, so that at the end of a run it can be waited for.
-HOLDS = (5, 6, 8, 15)
+HOLDS = (5, 5, 6, 8)
 # A show that has sold so much is replaced.
 SOLD = 0.6
 LOOK_EVERY = 1.0

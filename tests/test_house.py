@@ -18,6 +18,7 @@ ARROWS = {
     "resolvers": {"booking", "db", "execution", "schema"},
     "execution": {"schema"},
     "transport": {"execution", "schema"},
+    "faults": {"booking", "db", "schema"},
 }
 OURS = {*ARROWS, "app", "settings", "server", "tests"}
 # What booking may not touch: it has no I/O, no clock and nothing to wait for.
