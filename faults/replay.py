@@ -103,7 +103,9 @@ class _Player:
             tenure = self.replay.tenure(booking)
             if tenure.began_at is None:
                 self._note(f"booking {booking.id} took no seats")
-            if booking.confirmed_later and tenure.confirmed_at != booking.confirmed_at:
+            # Confirmed and cancelled in one batch, a hold goes from P to A.
+            told_at = tenure.confirmed_at or tenure.ended_at
+            if booking.confirmed_later and told_at != booking.confirmed_at:
                 self._note(f"booking {booking.id} was not confirmed when the database says")
             if (tenure.ended_at is None) != booking.active:
                 self._note(f"booking {booking.id} is {booking.status}, against the log")
