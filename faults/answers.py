@@ -11,7 +11,9 @@ from faults.records import Request
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_NOTHING_DONE = {"NotFound", "InvalidInput", "HoldExpired", "BookingNotActive"}
+# BookingNotActive is not one of them: a confirmation whose commit broke may have been done, and the
+# booking cancelled by the time that was found out.
+_NOTHING_DONE = {"NotFound", "InvalidInput", "HoldExpired"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ class Failed(Exception):
 class Callers:
     """Connections to each server, kept between requests."""
 
-    def __init__(self, addresses: Sequence[str]) -> None:
+    def __init__(self, addresses: Sequence[str], patience: float = LONGEST_WAIT) -> None:
+        self._patience = patience
         self._places = [address.split(":") for address in addresses]
         self._idle: list[list[_Connection]] = [[] for _ in addresses]
 
@@ -47,7 +48,7 @@ class Callers:
         """
         message = request(document, variables)
         try:
-            async with asyncio.timeout(LONGEST_WAIT):
+            async with asyncio.timeout(self._patience):
                 return json.loads(await self._post(server, message))
         except TimeoutError:
             raise Failed(HANG) from None
