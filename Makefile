@@ -6,13 +6,15 @@
 #   make bench    measure beside others, which takes 20 minutes: BENCH_ARGS=--quick for a look
 #   make faults   sell under faults for ten minutes and say what broke: SEED=1 repeats a run's faults
 #   make sdl      write schema/schema.graphql from the code
+#   make audit    hold the log of changes against the tables: AUDIT_ARGS="--show ID" for one show
 #   make clean    remove what was installed; the data in .data stays
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test test-wheel check lint types format bench faults sdl install install-dev install-bench clean
+.PHONY: run test test-wheel check lint types format bench faults sdl audit install install-dev \
+	install-bench clean
 
 run: install
 	@exec $(BIN)/python -m server
@@ -48,6 +50,9 @@ faults: install-dev
 
 sdl: install
 	$(BIN)/python -m resolvers.api
+
+audit: install
+	@$(BIN)/python -m boxoffice audit $(AUDIT_ARGS)
 
 clean:
 	@test ! -e $(VENV) -o -e $(VENV)/pyvenv.cfg || { echo "$(VENV) is no venv of ours" >&2; exit 1; }

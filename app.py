@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
+from db.auditor import Auditor
 from db.desk import Desk
 from db.errors import Unavailable
 from db.expiry import Expiry
@@ -74,7 +75,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     seat_maps = SeatMaps(database, settings.map_cache_mb << 20)
     desk = Desk(database, on_commit=seat_maps.apply)
     expiry = Expiry(database, desk)
-    app.state.office = graphql.office = Office(database, desk, seat_maps, expiry)
+    app.state.office = graphql.office = Office(database, desk, seat_maps, expiry, Auditor(database))
     await database.open()
     _on_stop_signals(close_event_streams)
     _spare_the_collector()

@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -71,6 +72,12 @@ def explain(error: ValidationError) -> str:
         f"{str(detail['loc'][0]).upper()}: {detail['msg'].removeprefix('Value error, ')}"
         for detail in error.errors(include_input=False)
     )
+
+
+def without_password(message: str, url: str | None) -> str:
+    """What somebody may see of a message about the database at a URL."""
+    password = conninfo_to_dict(url or "").get("password")
+    return message.replace(str(password), "***") if password else message
 
 
 def _is_database_url(url: str) -> bool:

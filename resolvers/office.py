@@ -5,6 +5,7 @@ from typing import Any
 
 import strawberry
 
+from db.auditor import Auditor
 from db.desk import Desk
 from db.expiry import Expiry
 from db.pool import Database
@@ -21,6 +22,7 @@ class Office:
     desk: Desk
     seat_maps: SeatMaps
     expiry: Expiry
+    auditor: Auditor
 
 
 def office_of(info: Info) -> Office:

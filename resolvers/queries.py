@@ -11,8 +11,9 @@ from booking.inputs import clean
 from db.reads import BookingPlace, ShowPlace, list_bookings, list_shows, read_bookings, read_show
 from resolvers.office import Info, Office, office_of
 from resolvers.paging import booking_page, page_size, show_page
-from resolvers.views import booking_view, show_view
+from resolvers.views import booking_view, report_view, show_view
 from schema import ids
+from schema.audit import AuditReport
 from schema.errors import BadRequest
 from schema.paging import BookingConnection, ShowConnection
 from schema.scalars import NotATime, Time
@@ -106,6 +107,26 @@ class Query:
         ]
         return booking_page(page, size, _given(after))
 
+    @strawberry.field(
+        description="Replay the log of changes, and hold it against seats, bookings and counters: "
+        "of one show, or of show after show for about five seconds. Sales go on meanwhile. One "
+        "audit at a time, else UNAVAILABLE. For admins."
+    )
+    async def audit(
+        self,
+        info: Info,
+        show_id: Annotated[ID | None, argument(description="Only this show.")] = UNSET,
+        after: Annotated[
+            ID | None, argument(description="Go on behind this show, an `endShowId`.")
+        ] = UNSET,
+    ) -> AuditReport:
+        key = _show_key(_given(show_id))
+        begin = _show_key(_given(after), "after")
+        report = await office_of(info).auditor.audit(key, begin)
+        if key is not None and report.complete and not report.shows:
+            raise BadRequest("`showId` is not the id of a show.")
+        return report_view(report)
+
 
 async def _show(office: Office, id_: str) -> Show | None:
     key = ids.parse_show_id(id_)
@@ -137,10 +158,10 @@ def _booking_place(after: str | None) -> BookingPlace:
     return BookingPlace(*_known(place, "`after` is no cursor of this list."))
 
 
-def _show_key(show_id: str | None) -> int | None:
+def _show_key(show_id: str | None, name: str = "showId") -> int | None:
     if show_id is None:
         return None
-    return _known(ids.parse_show_id(show_id), "`showId` is not the id of a show.")
+    return _known(ids.parse_show_id(show_id), f"`{name}` is not the id of a show.")
 
 
 def _known(parsed: _T | None, complaint: str) -> _T:

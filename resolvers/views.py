@@ -6,9 +6,14 @@ from functools import partial
 import schema.types as api
 from booking.history import Update, WholeMap
 from booking.model import Booking, BookingStatus, Show
+from db.audit import Report
 from db.seat_maps import SeatMaps
 from resolvers.seats import Seats, seat
 from schema import ids
+from schema.audit import AuditDifference, AuditReport
+
+# As many as a page of anything has.
+DIFFERENCES_LISTED = 100
 
 _BOOKING_STATUSES = {status: api.BookingStatus(status.value) for status in BookingStatus}
 
@@ -42,6 +47,24 @@ def booking_view(booking: Booking, show: Show, seat_maps: SeatMaps) -> api.Booki
         created_at=booking.created_at,
         expires_at=booking.expires_at if pending else None,
         confirmed_at=booking.confirmed_at,
+    )
+
+
+def report_view(report: Report) -> AuditReport:
+    """An audit's report; of the differences the first."""
+    end = report.last_show_id
+    return AuditReport(
+        shows=report.shows,
+        changes=report.changes,
+        difference_count=report.found,
+        differences=[
+            AuditDifference(
+                show_id=ids.show_id(found.show_id), version=found.version, message=found.message
+            )
+            for found in report.differences[:DIFFERENCES_LISTED]
+        ],
+        complete=report.complete,
+        end_show_id=None if end is None else ids.show_id(end),
     )
 
 

@@ -14,7 +14,6 @@ from types import FrameType
 from typing import NoReturn
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
 from db.embedded.binaries import PostgresError
@@ -24,7 +23,7 @@ from db.migrations import MigrationError, migrate
 from server.listener import ListenError, listen
 from server.processes import run, stop_with_parent
 from server.welcome import Place, place_of_server, place_of_url, welcome
-from settings import Settings, explain
+from settings import Settings, explain, without_password
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -42,7 +41,7 @@ def main() -> None:
     except (PostgresError, MigrationError, ListenError) as error:
         _fail(str(error), status=1)
     except psycopg.Error as error:
-        _fail(f"DATABASE_URL: {_without_password(str(error), settings.database_url)}", status=1)
+        _fail(f"DATABASE_URL: {without_password(str(error), settings.database_url)}", status=1)
 
 
 def serve(settings: Settings) -> None:
@@ -85,11 +84,6 @@ def _exit_on_signals() -> None:
     signal.signal(signal.SIGTERM, leave)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # As it is under nohup.
         signal.signal(signal.SIGHUP, terminate)
-
-
-def _without_password(message: str, url: str | None) -> str:
-    password = conninfo_to_dict(url or "").get("password")
-    return message.replace(str(password), "***") if password else message
 
 
 def _fail(message: str, status: int) -> NoReturn:

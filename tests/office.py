@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from booking.commands import Book
+from db.auditor import Auditor
 from db.desk import Desk
 from db.expiry import Expiry
 from db.pool import Database
@@ -22,7 +23,7 @@ async def opened(url: str) -> AsyncIterator[Office]:
     database = Database(url)
     seat_maps = SeatMaps(database)
     desk = Desk(database, seat_maps.apply)
-    office = Office(database, desk, seat_maps, Expiry(database, desk))
+    office = Office(database, desk, seat_maps, Expiry(database, desk), Auditor(database))
     await database.open()
     try:
         yield office

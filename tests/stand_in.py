@@ -9,6 +9,9 @@ from uuid import UUID
 from booking import commands
 from booking.decision import Change
 from booking.model import Booking, BookingStatus, FailureReason, SeatStatus, Show
+from booking.replay import Difference
+from db.audit import Report
+from db.auditor import Auditor
 from db.desk import Answer, Desk
 from db.errors import Unavailable
 from db.expiry import Expiry
@@ -42,7 +45,13 @@ class StandIn(Database):
         self.done: list[Any] = []
         self._ticks = 0
         self.seat_maps = SeatMaps(self)
-        parts = (self, cast(Desk, self), self.seat_maps, cast(Expiry, self))
+        parts = (
+            self,
+            cast(Desk, self),
+            self.seat_maps,
+            cast(Expiry, self),
+            cast(Auditor, self),
+        )
         self.context: dict[str, Any] = {"office": Office(*parts), "done": self.done, "self": self}
 
     def _random(self, *what: Any) -> Random:
@@ -150,6 +159,15 @@ class StandIn(Database):
         if self._fails("run"):
             raise Unavailable
         return commands.Expired(1, 2)
+
+    async def audit(self, show_id: int | None, after: int | None) -> Report:
+        """The auditor's."""
+        if self._fails("audit"):
+            raise Unavailable
+        if show_id not in (None, *SHOWS):
+            return Report(complete=True)
+        found = [Difference(1, None, "wrong"), Difference(2, 3, "wrong, too")]
+        return Report(3, 4, 2, found, None if after else 3, complete=not after)
 
     def tick(self) -> None:
         """Let every show's map make a step, and every booking."""

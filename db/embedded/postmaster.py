@@ -18,6 +18,7 @@ from db.embedded.binaries import PostgresError
 STOP_PATIENCE = {signal.SIGINT: timedelta(seconds=10), signal.SIGQUIT: timedelta(seconds=10)}
 POLL = timedelta(milliseconds=10)
 
+SOCKET_DIR_LINE = 4
 STATUS_LINE = 7
 
 
@@ -25,6 +26,14 @@ def is_ready(data_dir: Path, pid: int) -> bool:
     """Tell whether the postmaster with this process id accepts connections."""
     lines = _lock_lines(data_dir)
     return lines[:1] == [str(pid)] and "ready" in "".join(lines[STATUS_LINE:])
+
+
+def find_socket_dir(data_dir: Path) -> Path | None:
+    """Return where the socket is of the server that runs on a data directory, if one does."""
+    lines = _lock_lines(data_dir)
+    if len(lines) <= SOCKET_DIR_LINE or not runs_in(int(lines[0]), data_dir):
+        return None
+    return data_dir / lines[SOCKET_DIR_LINE]  # "." there is the data directory
 
 
 def release(data_dir: Path) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from db.embedded.account import Account, choose_account, clean_environment
 from db.embedded.binaries import PostgresError, data_version, find_binaries
 from db.embedded.initdb import USER, initialise
-from db.embedded.postmaster import POLL, STOP_PATIENCE, is_ready, release
+from db.embedded.postmaster import POLL, STOP_PATIENCE, find_socket_dir, is_ready, release
 
 PORT = "5432"  # Only a part of the socket's name.
 SOCKET_NAME = f".s.PGSQL.{PORT}"
@@ -132,9 +132,27 @@ class PostgresServer:
         if len(path) > LONGEST_SOCKET or b"," in path:
             self._socket_dir = Path(tempfile.mkdtemp(prefix="boxoffice-"))
             account.own(self._socket_dir)
-        directory = quote(str(self._socket_dir), safe="")
-        self.url = f"postgresql://{USER}@/postgres?host={directory}&port={PORT}"
+        self.url = _url(self._socket_dir)
 
     def _explain_failure(self, beginning: int) -> str:
         text = self.log_file.read_bytes()[beginning:].decode(errors="replace")
         return f"PostgreSQL did not start on {self.data_dir}:\n{text[-1500:]}"
+
+
+def find_running(data_dir: Path) -> str:
+    """Return the URL of the server that runs on a data directory, whoever started it.
+
+    Raises:
+        PostgresError: none runs there, or it is closed to us.
+    """
+    try:
+        socket_dir = find_socket_dir(data_dir.resolve())
+    except PermissionError:
+        raise PostgresError(f"{data_dir} is closed to this user: run this as its owner") from None
+    if socket_dir is None:
+        raise PostgresError(f"no PostgreSQL runs on {data_dir}: start it with `make run`")
+    return _url(socket_dir)
+
+
+def _url(socket_dir: Path) -> str:
+    return f"postgresql://{USER}@/postgres?host={quote(str(socket_dir), safe='')}&port={PORT}"
