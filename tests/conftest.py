@@ -1,11 +1,13 @@
 """What the tests stand on: a real PostgreSQL, a fresh database for each, and served processes."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -14,6 +16,7 @@ import pytest
 from db.embedded.binaries import find_binaries
 from db.embedded.server import PostgresServer
 from db.migrations import migrate
+from tests.office import new_show, opened, use
 from tests.serving import Served, serve
 
 # Test data may be lost; nothing else differs from what `make run` starts.
@@ -81,6 +84,18 @@ _numbers = count(1)
 def database_url(postgres: PostgresServer, template: str) -> Iterator[str]:
     """A database of the test's own."""
     yield from _fresh_database(postgres, template)
+
+
+@pytest.fixture
+def house(database_url: str) -> dict[str, Any]:
+    """The ids of a show in which everything has happened, and of its bookings."""
+
+    async def run() -> dict[str, Any]:
+        async with opened(database_url) as office:
+            await new_show(office)  # nobody has come yet
+            return await use(office, database_url)
+
+    return asyncio.run(run())
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 
-from booking.commands import Book
+from booking.commands import Book, Cancel, Command, Confirm, Done, SeatsUnavailable
 from db.auditor import Auditor
 from db.desk import Desk
 from db.expiry import Expiry
@@ -44,9 +45,43 @@ def book(show_id: int, *numbers: int, count: int | None = None, key: str | None 
     return Book(show_id, uuid4(), "somebody", numbers, count, idempotency_key=key)
 
 
+async def done(office: Office, command: Command) -> UUID:
+    """Have a command carried out that must succeed; returns the booking's id."""
+    outcome = (await office.desk.submit(command)).outcome
+    assert isinstance(outcome, Done)
+    return outcome.booking.id
+
+
 def lapse(url: str, booking_id: UUID) -> None:
     """Travel in time: this booking's hold has ended a moment ago."""
     with psycopg.connect(url) as conn:
         conn.execute(
             "UPDATE bookings SET expires_at = clock_timestamp() WHERE id = %s", [booking_id]
         )
+
+
+async def use(office: Office, url: str) -> dict[str, Any]:
+    """A house with everything in it that happens to a booking: seats 1 to 20, 10 versions."""
+    show = await new_show(office)
+    held = await done(office, book(show, 1, 2))
+    confirmed = await done(office, book(show, 3, 4))
+    await done(office, Confirm(show, confirmed))
+    cancelled = await done(office, book(show, 5, 6))
+    await done(office, Cancel(show, cancelled))
+    expired = await done(office, book(show, 7, 8))
+    lapse(url, expired)
+    await office.expiry.run()
+    await done(office, book(show, 8, 9))  # one of them for the second time
+    refused = (await office.desk.submit(book(show, 9, 10))).outcome
+    assert isinstance(refused, SeatsUnavailable)
+    await done(office, book(show, count=3, key="order-1"))
+    lapse(url, await done(office, book(show, 20)))  # and nobody has swept it yet
+    return {
+        "show": show,
+        "held": held,
+        "confirmed": confirmed,
+        "cancelled": cancelled,
+        "expired": expired,
+        "refused": refused.booking.id,
+        "later": max(held, confirmed),  # the audit takes bookings by id
+    }

@@ -1,26 +1,20 @@
 """The audit: it finds each kind of difference, none in a used house, and locks nobody out."""
 
 import asyncio
-import os
-import subprocess
-import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, LiteralString
-from uuid import UUID
 
 import psycopg
 import pytest
 
 import db.audit
 import db.auditor
-from booking.commands import Cancel, Command, Confirm, Done, SeatsUnavailable
+from booking.commands import Cancel
 from db.audit import Report, audit_show, audit_shows, connected
 from db.pool import Connection, Row
-from resolvers.api import schema
-from resolvers.office import Office
-from schema.ids import show_id as public_id
-from tests.office import book, lapse, new_show, opened
+from tests.office import book, done, opened
+from tests.serving import Served
+from tests.test_races import CONFIRM, Crowd, crowding, race
 
 PROJECT = Path(__file__).parent.parent
 
@@ -40,49 +34,6 @@ def audit(url: str, show_id: int | None = None) -> Report:
 
 def messages(report: Report) -> list[str]:
     return [difference.message for difference in report.differences]
-
-
-async def done(office: Office, command: Command) -> UUID:
-    outcome = (await office.desk.submit(command)).outcome
-    assert isinstance(outcome, Done)
-    return outcome.booking.id
-
-
-async def use(office: Office, url: str) -> dict[str, Any]:
-    """A house with everything in it that happens to a booking: seats 1 to 20, 10 versions."""
-    show = await new_show(office)
-    held = await done(office, book(show, 1, 2))
-    confirmed = await done(office, book(show, 3, 4))
-    await done(office, Confirm(show, confirmed))
-    cancelled = await done(office, book(show, 5, 6))
-    await done(office, Cancel(show, cancelled))
-    expired = await done(office, book(show, 7, 8))
-    lapse(url, expired)
-    await office.expiry.run()
-    await done(office, book(show, 8, 9))  # one of them for the second time
-    refused = (await office.desk.submit(book(show, 9, 10))).outcome
-    assert isinstance(refused, SeatsUnavailable)
-    await done(office, book(show, count=3, key="order-1"))
-    lapse(url, await done(office, book(show, 20)))  # and nobody has swept it yet
-    return {
-        "show": show,
-        "held": held,
-        "confirmed": confirmed,
-        "cancelled": cancelled,
-        "expired": expired,
-        "refused": refused.booking.id,
-        "later": max(held, confirmed),  # the audit takes bookings by id
-    }
-
-
-@pytest.fixture
-def house(database_url: str) -> dict[str, Any]:
-    async def run() -> dict[str, Any]:
-        async with opened(database_url) as office:
-            await new_show(office)  # nobody has come yet
-            return await use(office, database_url)
-
-    return asyncio.run(run())
 
 
 def test_a_house_that_was_used_has_no_differences(database_url: str, house: dict[str, Any]) -> None:
@@ -318,7 +269,7 @@ def test_sales_go_on_while_an_audit_is_under_way_and_it_sees_none_of_them(
     asyncio.run(scenario())
 
 
-def test_an_audit_can_write_nothing_and_ends_where_its_snapshot_began(
+def test_an_audit_can_write_nothing(
     database_url: str, monkeypatch: pytest.MonkeyPatch, house: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(db.audit, "READ_STEPS", "DELETE FROM changes RETURNING version")
@@ -326,148 +277,63 @@ def test_an_audit_can_write_nothing_and_ends_where_its_snapshot_began(
         audit(database_url, house["show"])
 
 
-# The query
-
-AUDIT = """
-    query ($showId: ID, $after: ID) {
-        audit(showId: $showId, after: $after) {
-            shows changes differenceCount differences { showId version message }
-            complete endShowId
-        }
-    }
-"""
-
-
-async def ask(office: Office, **variables: Any) -> Any:
-    """What is answered, or the code of the error and its message."""
-    result: Any = await schema.execute(AUDIT, variables, {"office": office})
-    if result.errors:
-        return result.errors[0].extensions["code"], result.errors[0].message
-    return result.data["audit"]
-
-
-def test_query_reports_shows_changes_and_differences(
-    database_url: str, house: dict[str, Any]
-) -> None:
-    async def scenario() -> None:
-        id_ = public_id(house["show"])
-        sound = {"differenceCount": 0, "differences": [], "complete": True, "endShowId": id_}
-        async with opened(database_url) as office:
-            assert await ask(office) == {"shows": 2, "changes": 10, **sound}
-            assert await ask(office, showId=id_) == {"shows": 1, "changes": 10, **sound}
-            assert await ask(office, after=public_id(house["show"] - 1)) == {
-                "shows": 1,
-                "changes": 10,
-                **sound,
-            }
-            await office.database.write("UPDATE shows SET version = 11 RETURNING id", {})
-            report = await ask(office, showId=id_)
-            message = "the show is at version 11, and its log ends at 10"
-            found = {"showId": id_, "version": 10, "message": message}
-            assert (report["differenceCount"], report["differences"]) == (1, [found])
-            for unknown in (public_id(999), "nonsense"):
-                code, message = await ask(office, showId=unknown)
-                assert (code, message) == ("BAD_REQUEST", "`showId` is not the id of a show.")
-
-    asyncio.run(scenario())
-
-
-def test_query_that_runs_out_of_time_says_how_far_it_came(
+def test_an_audit_has_limits_of_its_own_and_leaves_the_session_as_it_was(
     database_url: str, monkeypatch: pytest.MonkeyPatch, house: dict[str, Any]
 ) -> None:
+    monkeypatch.setitem(db.audit.LIMITS, "statement_timeout", "50ms")
+
     async def scenario() -> None:
-        async with opened(database_url) as office:
-            monkeypatch.setattr(db.auditor, "PATIENCE", timedelta())
-            report = await ask(office)
-            assert (report["shows"], report["complete"]) == (1, False)
-            monkeypatch.undo()
-            rest = await ask(office, after=report["endShowId"])
-            assert (rest["shows"], rest["changes"], rest["complete"]) == (1, 10, True)
+        async with connected(database_url) as conn:
+            before = await limits(conn)
+            await audit_show(conn, house["show"])
+            assert await limits(conn) == before
+            with psycopg.connect(database_url) as stranger:
+                stranger.execute("LOCK TABLE taken_seats")
+                with pytest.raises(psycopg.errors.QueryCanceled):
+                    await audit_show(conn, house["show"])
 
     asyncio.run(scenario())
 
 
-def test_query_is_answered_once_at_a_time_and_sales_go_on(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, house: dict[str, Any]
-) -> None:
-    async def scenario() -> None:
-        pause = Pause(monkeypatch, db.audit.READ_TAKEN_SEATS)
-        async with opened(database_url) as office:
-            first = asyncio.create_task(ask(office))
-            await pause.reached.wait()
-            assert (await ask(office))[0] == "UNAVAILABLE"
-            await done(office, book(house["show"], 15))
-            first.cancel()  # who asked has gone: it ends all the same
-            pause.over.set()
-            while isinstance(answer := await ask(office), tuple):
-                await office.database.ping()
-            assert answer["differenceCount"] == 0
-
-    asyncio.run(scenario())
-
-
-# The command
-
-
-def run(url: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "boxoffice", *arguments],
-        check=False,
-        cwd=PROJECT,
-        env={**os.environ, "DATABASE_URL": url, **env},
-        capture_output=True,
-        text=True,
+async def limits(conn: Connection) -> list[Row]:
+    names = ["statement_timeout", "idle_in_transaction_session_timeout", "transaction_read_only"]
+    return await db.audit._fetch(
+        conn, "SELECT name, setting FROM pg_settings WHERE name = ANY(%(names)s)", names=names
     )
 
 
-def test_command_says_what_it_audited(database_url: str, house: dict[str, Any]) -> None:
-    ran = run(database_url, "audit")
-    assert (ran.returncode, ran.stdout) == (0, "2 shows, 10 changes, 0 differences\n")
-    for show in (str(house["show"]), public_id(house["show"])):
-        ran = run(database_url, "audit", "--show", show)
-        assert (ran.returncode, ran.stdout) == (0, "1 show, 10 changes, 0 differences\n")
+SELLERS = 24
+ROUNDS = 8
 
 
-def test_command_prints_each_difference_in_a_line_and_its_status_says_so(
-    database_url: str, house: dict[str, Any]
+@race
+async def test_audits_under_a_crowd_find_nothing_wrong(
+    two_served: list[Served], shared_database_url: str
 ) -> None:
-    with psycopg.connect(database_url) as conn:
-        conn.execute("UPDATE shows SET version = 9 WHERE id = %s", [house["show"]])
-        conn.execute("DELETE FROM taken_seats WHERE number = 3")
-    ran = run(database_url, "audit")
-    key, id_ = house["show"], public_id(house["show"])
-    *lines, summary = ran.stdout.splitlines()
-    assert ran.returncode == 1
-    assert summary == "2 shows, 10 changes, 4 differences"
-    assert len(lines) == 4
-    assert (
-        f"show {key} ({id_}), version 10: the show is at version 9, and its log ends at 10" in lines
-    )
-    assert f"show {key} ({id_}): seat 3 is AVAILABLE, and by the log CONFIRMED" in lines
+    async with crowding(two_served) as crowd, connected(shared_database_url) as conn:
+        show_id = await crowd.open_show(60)  # so few that there is refusing and booking again
+        selling = asyncio.gather(*(sell(crowd, show_id) for _ in range(SELLERS)))
+        seen = set()
+        while not selling.done():
+            total = Report()
+            await audit_shows(conn, total.add)
+            assert messages(total) == []
+            seen.add(total.changes)
+            report = await crowd.ask("{ result: audit { differences { message } } }")
+            assert report == {"differences": []}
+        await selling
+        assert len(seen) > 2  # it was live
 
 
-@pytest.mark.parametrize(
-    "arguments", [(), ("audit", "--show", "everything"), ("audit", "--show", "999"), ("adit",)]
-)
-def test_unusable_command_is_refused_in_words(
-    database_url: str, arguments: tuple[str, ...]
-) -> None:
-    ran = run(database_url, *arguments)
-    assert (ran.returncode, ran.stdout) == (2, "")
-    assert "Traceback" not in ran.stderr
+async def sell(crowd: Crowd, show_id: str) -> None:
+    """Book some seats, confirm, cancel or leave them, again and again."""
+    for turn in range(ROUNDS):
+        booked = await crowd.book(show_id, seatCount=1 + turn % 3, confirm=turn % 4 == 3)
+        if booked["__typename"] == "Booking":
+            if turn % 2:
+                await crowd.ask(CANCEL, id=booked["id"])
+            else:
+                await crowd.ask(CONFIRM, id=booked["id"])
 
 
-def test_database_that_is_not_there_is_another_status_and_tells_no_password(
-    bare_database_url: str, tmp_path: Path
-) -> None:
-    gone = f"postgresql://user:secret@/gone?host={tmp_path}"
-    for url, said in (
-        (gone, "No such file"),
-        (bare_database_url, "does not exist"),
-        ("", "make run"),
-    ):
-        ran = run(url, "audit", DATA_DIR=str(tmp_path))
-        assert (ran.returncode, ran.stdout) == (3, "")
-        assert said in ran.stderr
-        assert "secret" not in ran.stderr
-        assert "Traceback" not in ran.stderr
+CANCEL = "mutation ($id: ID!) { result: cancelBooking(bookingId: $id) { __typename } }"

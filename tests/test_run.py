@@ -315,6 +315,15 @@ def test_given_database_is_used(start: Start, tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_audit_finds_the_database_of_a_running_server(start: Start) -> None:
+    server = start().answering()
+    audit = start(command=["./boxoffice", "audit"], VENV=sys.prefix)
+    assert audit.process.wait(PATIENCE) == 0
+    assert "0 differences" in audit.output
+    server.stop()
+    assert "make run" in refusal(start(command=["./boxoffice", "audit"], VENV=sys.prefix))
+
+
 def test_killed_process_is_replaced_and_all_end_together(start: Start) -> None:
     program = start(WEB_CONCURRENCY=2).answering()
     workers = children(program.process.pid, "spawn_main")

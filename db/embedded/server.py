@@ -121,6 +121,8 @@ class PostgresServer:
             "listen_addresses": "",
             "unix_socket_directories": socket_dir,
             "port": PORT,
+            # Nobody comes in before a restore to a moment is over and the database can be written.
+            "hot_standby": "off",
             **self.options,
         }
         words = [f"{self.bin_dir}/postgres", "-D", str(self.data_dir)]
