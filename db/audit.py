@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg import AsyncConnection
-
 from booking.model import BookingStatus
 from booking.replay import Difference, Replay, Step, TakenSeat
-from db.pool import SESSION_LIMITS, SET_UP_SESSION, Connection, Row
+from db.connection import Connection
+from db.limits import SESSION_LIMITS
+from db.pool import SET_UP_SESSION, Row
 from db.records import booking_from, show_from
 from db.statements import statements
 
@@ -24,8 +24,8 @@ READ_TAKEN_SEATS = statements["read_taken_seats"]
 READ_AUDITED_BOOKINGS = statements["read_audited_bookings"]
 
 LIMITS = {
-    # A piece takes milliseconds, and some seconds where the disk is busy.
-    "statement_timeout": "30s",
+    # A piece takes milliseconds. The server gives up before we take it for gone (LONGEST_SILENCE).
+    "statement_timeout": "3s",
     # Vacuum can't clear away what an audit still sees that stopped in the middle.
     "idle_timeout": "10s",
 }
@@ -81,7 +81,7 @@ async def connected(url: str) -> AsyncIterator[Connection]:
     Raises:
         psycopg.Error: the database can't be reached.
     """
-    conn: Connection = await AsyncConnection.connect(
+    conn = await Connection.connect(
         url, autocommit=True, connect_timeout=10, application_name="boxoffice audit"
     )
     async with conn:

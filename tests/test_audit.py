@@ -11,7 +11,8 @@ import db.audit
 import db.auditor
 from booking.commands import Cancel
 from db.audit import Report, audit_show, audit_shows, connected
-from db.pool import Connection, Row
+from db.connection import Connection
+from db.pool import Row
 from tests.office import book, done, opened
 from tests.serving import Served
 from tests.test_races import CONFIRM, Crowd, crowding, race
