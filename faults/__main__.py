@@ -45,7 +45,10 @@ def parse(words: Sequence[str]) -> Options:
 def main() -> None:
     """Run once; the status is 1 where anything was broken."""
     options = parse(sys.argv[1:])
-    sys.exit(asyncio.run(_main(options)))
+    try:
+        sys.exit(asyncio.run(_main(options)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit("stopped, and everything with it")
 
 
 async def _main(options: Options) -> int:

@@ -1,9 +1,9 @@
 """The PostgreSQL under test: durable, on a disk, to be crashed, and with a disk to be filled."""
 
 import os
-import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,9 @@ import psycopg
 from db.embedded.account import choose_account
 from db.embedded.binaries import find_binaries
 from db.embedded.server import SOCKET_NAME, PostgresServer
+from faults.guard import DATA, SMALL, clear
 
+PROJECT = Path(__file__).parent.parent
 # Not /tmp, which may be memory: a commit has to wait for a disk.
 DISK = Path("/var/tmp")
 DATABASE = "boxoffice"
@@ -43,7 +45,7 @@ class Postgres:
     """
 
     def __init__(self, home: Path) -> None:
-        self._server = PostgresServer(home / "data", find_binaries(), SETTINGS)
+        self._server = PostgresServer(home / DATA, find_binaries(), SETTINGS)
         self.disk: Path | None = None
         self.without_disk = ""
         self.home = home
@@ -108,15 +110,13 @@ class Postgres:
             _mount("remount", self.disk, DISK_SIZE)
 
     def end(self) -> None:
-        """Stop it, and leave nothing behind."""
+        """Stop it."""
         self._server.stop()
-        if self.disk:
-            subprocess.run(["umount", str(self.disk)], check=True)
-            self.disk = None
+        self._runs = False
 
     def _mount(self) -> None:
         """Take a small file system for the database, if this user may mount one."""
-        disk = self.home / "small"
+        disk = self.home / SMALL
         disk.mkdir()
         account = choose_account(self._server.data_dir)
         try:
@@ -144,10 +144,25 @@ def started(directory: Path | None = None) -> Iterator[Postgres]:
     home = Path(tempfile.mkdtemp(prefix="boxoffice-faults-", dir=directory or DISK))
     # PostgreSQL runs as a user of its own where we are root, and has to pass.
     home.chmod(0o711)
-    postgres = Postgres(home)
-    try:
-        postgres.begin()
-        yield postgres
-    finally:
-        postgres.end()
-        shutil.rmtree(home, ignore_errors=True)
+    with _guarded(home):
+        postgres = Postgres(home)
+        try:
+            postgres.begin()
+            yield postgres
+        finally:
+            postgres.end()
+            clear(home)
+
+
+@contextmanager
+def _guarded(home: Path) -> Iterator[None]:
+    """Have somebody clear up who notices when we are killed."""
+    command = [sys.executable, "-m", "faults.guard", str(home)]
+    with subprocess.Popen(
+        command, cwd=PROJECT, stdin=subprocess.PIPE, start_new_session=True
+    ) as guard:
+        try:
+            yield
+        finally:
+            assert guard.stdin
+            guard.stdin.close()

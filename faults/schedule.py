@@ -21,7 +21,7 @@ FIRST_AT = 1.0
 # A run long enough for it begins with each kind alone, and takes so much of its time for that.
 ALONE_FROM = 300.0
 # Quiet between two faults of a lane.
-GAP = (0.5, 4.0)
+GAP = (1.0, 8.0)
 # A run shorter than this has each kind once, close together, and lasts until the last has ended.
 SHORT = 60.0
 SHORT_GAP = (0.1, 0.6)
