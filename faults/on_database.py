@@ -33,8 +33,6 @@ def _draw_disk(chance: Random) -> tuple[Drawn, float]:
 async def fill_disk(stage: Stage, seconds: float) -> str | None:
     """No room on the database's file system, for a time."""
     postgres = stage.house.postgres
-    if not postgres.disk:
-        return f"left out, {postgres.without_disk}"
     before = postgres.said("No space left on device")
     postgres.fill_disk()
     await asyncio.sleep(seconds)
@@ -68,8 +66,11 @@ async def exhaust(stage: Stage, seconds: float, doors: list[int]) -> str | None:
     return "all taken by strangers" if full else None
 
 
+# Where no small file system can be mounted, this one is left out.
+FILLED = Kind("disk full", "database", _draw_disk, fill_disk)
+
 KINDS = [
     Kind("PostgreSQL stopped at once", "database", _draw_crash, crash),
-    Kind("disk full", "database", _draw_disk, fill_disk),
+    FILLED,
     Kind("connections exhausted", "database", _draw_exhaust, exhaust),
 ]

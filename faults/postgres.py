@@ -122,8 +122,8 @@ class Postgres:
         try:
             _mount(f"mode=700,uid={account.uid},gid={account.gid}", disk, DISK_SIZE)
         except (OSError, subprocess.CalledProcessError) as error:
-            said = getattr(error, "stderr", "") or str(error)
-            self.without_disk = f"no small file system can be mounted here: {said.strip()}"
+            said = (getattr(error, "stderr", "") or str(error)).splitlines()[0]
+            self.without_disk = f"since this user can mount none ({said.rpartition(': ')[2]})"
         else:
             self.disk = disk
 

@@ -25,7 +25,11 @@ def summary(outcome: Outcome, database_url: str, violations: Sequence[object]) -
         _list("Faults", _faults(outcome)),
     ]
     if outcome.left_out:
-        parts.append("Left out: " + "; ".join(outcome.left_out) + ".")
+        parts.append(
+            "Left out: "
+            + "; ".join(f"{kind}, {why}" for kind, why in outcome.left_out.items())
+            + "."
+        )
     parts.append(_violations(outcome.complaints, violations))
     return "\n\n".join(parts) + "\n"
 

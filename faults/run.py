@@ -11,6 +11,7 @@ from faults.aftermath import settle
 from faults.caller import HANG, Callers
 from faults.house import House
 from faults.load import Load
+from faults.on_database import FILLED
 from faults.records import Records
 from faults.schedule import LANES, Planned, make_schedule
 from faults.shows import Shows
@@ -38,7 +39,7 @@ class Outcome:
     load: Load
     watchers: Watchers
     complaints: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 async def run(house: House, seed: int, seconds: float, say: Callable[[str], None]) -> Outcome:
@@ -53,9 +54,13 @@ async def run(house: House, seed: int, seconds: float, say: Callable[[str], None
     load = Load(callers, shows, records, seed)
     outcome = Outcome(seed, 0.0, records, Stage(house, shows), load, watchers)
     began = time.monotonic()
+    if not house.postgres.disk:
+        outcome.left_out[FILLED.name] = house.postgres.without_disk
+        say(f"left out: {FILLED.name}, {house.postgres.without_disk}")
+    schedule = [p for p in make_schedule(seed, seconds) if p.kind.name not in outcome.left_out]
     try:
         await shows.open()
-        await _under_faults(outcome, make_schedule(seed, seconds), seconds, say)
+        await _under_faults(outcome, schedule, seconds, say)
         outcome.complaints += await settle(house, shows, load, watchers, say)
     finally:
         await watchers.stop()
@@ -63,8 +68,6 @@ async def run(house: House, seed: int, seconds: float, say: Callable[[str], None
     outcome.complaints += outcome.stage.complaints
     outcome.complaints += _faults_of_ours(records)
     outcome.seconds = time.monotonic() - began
-    if house.postgres.without_disk:
-        outcome.left_out.append(f"disk full: {house.postgres.without_disk}")
     return outcome
 
 
