@@ -19,8 +19,8 @@ from faults.stage import Stage
 from faults.watchers import Watchers
 
 # A fault may meet nobody, because another is in its way: a stalled server commits nothing.
-TRIES = 3
-NEXT_TRY = 0.5
+TRIES = 5
+NEXT_TRY = 2.0
 
 
 @dataclass
