@@ -1,8 +1,10 @@
 """The sweep: puts lapsed holds on record, so that maps and counters show their seats as free."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from booking.commands import Expire, Expired
@@ -13,6 +15,8 @@ from db.reads import list_due
 # A sweep goes in steps of so many bookings, so that a flood of lapsed holds doesn't keep the shows
 # locked for long.
 BATCH = 500
+
+log = logging.getLogger("boxoffice.expiry")
 
 
 class Expiry:
@@ -68,8 +72,14 @@ class Expiry:
     def _start(self, show_id: int, ids: list[UUID]) -> asyncio.Task[Expired]:
         task = asyncio.ensure_future(self._expire(show_id, ids))
         self._under_way.add(show_id)
-        task.add_done_callback(lambda _: self._under_way.discard(show_id))
+        task.add_done_callback(partial(self._ended, show_id))
         return task
+
+    def _ended(self, show_id: int, task: asyncio.Task[Expired]) -> None:
+        self._under_way.discard(show_id)
+        # Nobody may wait for it any more; the next sweep tries again.
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("show %s was not swept: %s", show_id, error)
 
     async def _expire(self, show_id: int, ids: list[UUID]) -> Expired:
         answer = await self._desk.submit(Expire(show_id, tuple(ids)))

@@ -9,11 +9,13 @@ from faults.house import SERVERS
 from faults.stage import Drawn, Kind, Stage
 
 START_SECONDS = 1.0
+# At once, soon, or so late that a server gives up asking what became of a commit.
+BACK_AFTER = [(0.0, 0.0), (0.2, 5.0), (6.0, 9.0)]
 NEXT_TRY = 0.02
 
 
 def _draw_crash(chance: Random) -> tuple[Drawn, float]:
-    down = chance.choice([0.0, chance.uniform(0.2, 5)])
+    down = chance.uniform(*chance.choice(BACK_AFTER))
     return {"down": down}, down + START_SECONDS
 
 

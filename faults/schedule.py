@@ -1,6 +1,6 @@
 """Which faults happen when: drawn from the seed before anything runs, so that it repeats them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -14,7 +14,7 @@ KINDS: Sequence[Kind] = [
     *on_network.KINDS,
     *by_strangers.KINDS,
 ]
-LANES = ("servers", "database", "network", "strangers")
+LANES = ("servers", "network", "strangers", "database")
 
 # Sales begin before the faults do.
 FIRST_AT = 1.0
@@ -52,11 +52,17 @@ def make_schedule(seed: int, seconds: float) -> list[Planned]:
         kinds = [kind for kind in KINDS if kind.lane == lane]
         if seconds < SHORT:
             order = iter(chance.sample(kinds, len(kinds)))
+            # A database that stops would cut a stranger short, and there is no second chance.
+            begins_at = _end_of("strangers", planned) if lane == "database" else FIRST_AT
             planned += _one_after_another(order, begins_at, inf, SHORT_GAP, chance)
         else:
             again = _again_and_again(kinds, chance)
             planned += _one_after_another(again, begins_at, seconds, GAP, chance)
     return sorted(planned, key=lambda fault: fault.at)
+
+
+def _end_of(lane: str, planned: Iterable[Planned]) -> float:
+    return max(fault.at + fault.seconds for fault in planned if fault.kind.lane == lane)
 
 
 def _again_and_again(kinds: Sequence[Kind], chance: Random) -> Iterator[Kind]:

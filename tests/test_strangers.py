@@ -1,6 +1,7 @@
 """Strangers at the database: who locks, writes or forbids what they shouldn't."""
 
 import asyncio
+import gc
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -112,6 +113,32 @@ def test_many_locked_shows_leave_connections_for_the_others(
                     assert await read_show(office.database, shows[0])
                 stranger.rollback()
                 await asyncio.gather(*stuck, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def test_a_sweep_that_was_not_waited_for_and_failed_is_told_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(limits.SESSION_LIMITS, "lock_timeout", "200ms")
+
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            show_id = await new_show(office)
+            booking = await _booked(office, show_id, 1)
+            lapse(database_url, booking.id)
+            with locked(database_url, show_id):
+                await office.expiry.run(timedelta(seconds=0.01))
+                (left,) = office.expiry._under_way
+                while office.expiry._under_way:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.01)
+            gc.collect()
+            assert left == show_id
+            assert [f"show {show_id} was not swept" in line for line in caplog.messages].count(
+                True
+            ) == 1
+            assert "never retrieved" not in caplog.text
+            assert (await office.expiry.run()).bookings == 1
 
     asyncio.run(scenario())
 
