@@ -2,10 +2,13 @@
 
 import asyncio
 import gc
+import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -21,16 +24,24 @@ from db.errors import Unavailable
 from db.expiry import Expiry
 from db.pool import Database
 from db.seat_maps import SeatMaps
-from jobs.sweeper import sweeping
+from jobs.sweeper import start_sweeping
 from resolvers.api import schema
 from resolvers.office import Office
 from settings import Settings
-from transport.event_stream import close_event_streams
 from transport.graphql_app import GraphQLApp
+from transport.last_call import last_call
 
 # Requests under way and their batch are some thousands of objects, and nearly all are freed without
 # the collector's help. At its usual 700 it took a quarter of a busy worker's time.
 COLLECT_AFTER = 50_000
+# After a stop signal the desk serves those who wait for so long. The rest are told before the
+# server's grace is over that nothing was done for them.
+SERVE_ON = timedelta(seconds=3)
+# Each part gets so long to close. Nobody waits for an answer by then, and a transaction that a
+# database keeps open is rolled back or committed without us.
+LONGEST_CLOSE = timedelta(seconds=2)
+
+log = logging.getLogger("boxoffice")
 
 
 def _spare_the_collector() -> None:
@@ -77,18 +88,33 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     expiry = Expiry(database, desk)
     app.state.office = graphql.office = Office(database, desk, seat_maps, expiry, Auditor(database))
     await database.open()
-    _on_stop_signals(close_event_streams)
+    _on_stop_signals(partial(_take_leave, desk))
     _spare_the_collector()
     watcher = asyncio.create_task(seat_maps.watch())
+    stop_sweeping = start_sweeping(expiry)
     try:
-        async with sweeping(expiry):
-            yield
+        yield
     finally:
-        await desk.close()
+        await _close("the sweep", stop_sweeping())
+        await _close("the desk", desk.close())
         watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher
-        await database.close()
+        await _close("the look-out for changes", asyncio.wait({watcher}))
+        await _close("the connections", database.close())
+
+
+def _take_leave(desk: Desk) -> None:
+    last_call.give()
+    asyncio.get_running_loop().call_later(SERVE_ON.total_seconds(), desk.turn_away)
+
+
+async def _close(part: str, closing: Coroutine[Any, Any, object]) -> None:
+    """Close a part, or leave it if it takes too long: a database that hangs must not keep us."""
+    task = asyncio.create_task(closing)
+    await asyncio.wait({task}, timeout=LONGEST_CLOSE.total_seconds())
+    if task.done():
+        task.result()
+    else:
+        log.warning("%s did not close in time", part)
 
 
 class BoxOfficeApp(GraphQLApp):

@@ -100,6 +100,12 @@ class Desk:
         self._keep_serving()
         return await answer
 
+    def turn_away(self) -> None:
+        """Refuse who comes from now on, and who waits, if nothing can have been done."""
+        self._closed = True
+        for entry in self._queues.take_undone():
+            entry.fail(Unavailable())
+
     async def close(self) -> None:
         """Refuse what comes from now on and finish what is under way."""
         self._closed = True

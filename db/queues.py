@@ -134,6 +134,23 @@ class Queues:
         self._size = 0.0
         return taken
 
+    def take_undone(self) -> list[Entry]:
+        """Take everybody, in the rotation or aside, for whom nothing can have been done."""
+        undone = []
+        for queue in (*self._rotation.values(), *self._aside.values()):
+            waiting, queue.entries, queue.size = queue.entries, deque(), 0.0
+            for entry in waiting:
+                if entry.undecided:
+                    queue.push(entry)
+                else:
+                    undone.append(entry)
+        self._rotation = OrderedDict(
+            (show_id, queue) for show_id, queue in self._rotation.items() if queue.entries
+        )
+        self._size = sum([queue.size for queue in self._rotation.values()])
+        self._waiting -= len(undone)
+        return undone
+
     def set_aside(self, entries: Iterable[Entry]) -> list[int]:
         """Give entries that were taken back to their shows, and set those aside; returns these."""
         opened: dict[int, list[Entry]] = {}

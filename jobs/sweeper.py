@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -20,21 +21,21 @@ PATIENCE = timedelta(seconds=0.5)
 log = logging.getLogger("boxoffice.jobs")
 
 
-@asynccontextmanager
-async def sweeping(expiry: Expiry) -> AsyncIterator[None]:
-    """Sweep every second while the block lasts; ends only when a sweep under way has ended."""
+def start_sweeping(expiry: Expiry) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Sweep every second; returns what ends it, and waits for a sweep that is under way."""
     sweeper = _Sweeper(expiry)
     scheduler = AsyncIOScheduler()
     # One job without an end, not one each second: the scheduler goes by the wall clock, and a clock
     # that is set back must not stop the sweep.
     scheduler.add_job(sweeper.run, misfire_grace_time=None, coalesce=True, max_instances=1)
     scheduler.start()
-    try:
-        yield
-    finally:
+
+    async def stop() -> None:
         # APScheduler would cancel the job, and a wait inside the pool must not be cancelled.
         await sweeper.stop()
         scheduler.shutdown(wait=False)
+
+    return stop
 
 
 class _Sweeper:

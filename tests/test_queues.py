@@ -148,3 +148,16 @@ def test_a_batch_that_hangs_counts_while_it_hangs() -> None:
         pace.begin(now)
         pace.end(now + 0.01)
     assert pace.expected(now=30.0) < 0.02
+
+
+def test_when_the_desk_closes_only_who_may_be_booked_already_stays(line: Line) -> None:
+    line.come(confirm(QUIET))
+    aside = line.queues.take()
+    line.queues.set_aside(aside)
+    undecided, undone, behind = line.come(book(HOT, 1), book(HOT, 2), confirm(QUIET))
+    undecided.undecided = True
+    assert line.queues.take_undone() == [undone, *aside, behind]
+    assert len(line.queues) == 1
+    assert line.queues.take() == [undecided]
+    line.queues.bring_back(QUIET)
+    assert not line.queues.turning

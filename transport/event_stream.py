@@ -7,6 +7,7 @@ from contextlib import aclosing, suppress
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from transport.last_call import last_call
 from transport.stalls import ClientStalledError, in_time
 
 # What a disconnect may still cost: a generator's `finally` that waits is not waited for longer.
@@ -16,18 +17,6 @@ CLEANUP_TIMEOUT = 5.0
 def encoded_event(encoded: bytes) -> bytes:
     """The event of a result that is JSON already."""
     return b"event: next\r\ndata: %b\r\n\r\n" % encoded
-
-
-_open: "set[EventStream]" = set()
-
-
-def close_event_streams() -> None:
-    """End every stream of this process where it stands, so that its clients come again.
-
-    Without an event that says that it is complete, a client takes the end for a lost connection.
-    """
-    for stream in _open:
-        stream.closed.set()
 
 
 class EventStream(StreamingResponse):
@@ -56,11 +45,13 @@ class EventStream(StreamingResponse):
         closing = asyncio.create_task(self.closed.wait())
         beating = asyncio.create_task(self.keep_alive(send))
         tasks = {streaming, leaving, closing, beating}
-        _open.add(self)
+        ends = {streaming, leaving, closing}
         try:
-            await asyncio.wait({streaming, leaving, closing}, return_when=asyncio.FIRST_COMPLETED)
+            # Without an event that says that it is complete, a client takes the end after the last
+            # call for a lost connection, and comes again.
+            with last_call.tells(self.closed):
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            _open.discard(self)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=CLEANUP_TIMEOUT)

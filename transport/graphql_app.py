@@ -45,6 +45,19 @@ INIT_TIMEOUT = timedelta(seconds=10)
 _CONTENT_TYPES = {name: f"{name}; charset=utf-8".encode() for name in (GRAPHQL, PLAIN)}
 
 
+# Who gets this doesn't know what was done: a booking may be committed yet. Its key will tell.
+CUT_OFF = orjson.dumps(
+    {
+        "errors": [
+            {
+                "message": "The box office is closing, and can't say what became of this.",
+                "extensions": {"code": "UNAVAILABLE", "outcome": "UNKNOWN"},
+            }
+        ]
+    }
+)
+
+
 def to_answer(result: ExecutionResult) -> GraphQLHTTPResponse:
     """What a client gets. Where nothing was executed there is no `data`, not even null."""
     answer: GraphQLHTTPResponse = {"data": result.data}
@@ -130,6 +143,9 @@ class GraphQLApp(GraphQL[Any, None]):
             code, message, extensions = describe(error)
             refusal = {"errors": [{"message": message, "extensions": {**extensions, "code": code}}]}
             status, body = STATUS[code], orjson.dumps(refusal)
+        except asyncio.CancelledError:
+            # The server stops, and what is under way could not be finished within its grace.
+            status, body = STATUS["UNAVAILABLE"], CUT_OFF
         return status, _CONTENT_TYPES[media_type], body
 
     def make_context(self) -> dict[str, Any]:

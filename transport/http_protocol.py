@@ -7,12 +7,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from transport.last_call import last_call
+from transport.parting import PartingProtocol
 from transport.plain_post import PlainPost, plain_media_type, read_plain_post
 
 Answer = tuple[int, bytes, bytes]
@@ -35,7 +33,7 @@ class _Cycle:
         self.keep_alive = True
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(PartingProtocol):
     """Answers plain POSTs without ASGI, if the application has `plain_posts` for them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -68,6 +66,7 @@ class HttpProtocol(HttpToolsProtocol):
         if media_type is None:
             super().on_message_complete()
             return
+        self.receiving = False
         post = read_plain_post(self._body)
         if post is None:
             self._ask_asgi(self.scope, bytes(self._body), self.cycle)
@@ -115,6 +114,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _write(self, cycle: _Cycle, status: int, content_type: bytes, body: bytes) -> None:
         """Send an answer in one write."""
+        if last_call.given and not self.pipeline:
+            cycle.keep_alive = False
         head = [STATUS_LINE[status]]
         for name, value in self.server_state.default_headers:
             head += name, b": ", value, b"\r\n"
@@ -142,7 +143,7 @@ class HttpProtocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=False,
-            keep_alive=before is None or before.keep_alive,
+            keep_alive=not last_call.given and (before is None or before.keep_alive),
             on_response=self.on_response_complete,
         )
         cycle.body += body
