@@ -2,8 +2,9 @@
 
     python -m server       (or `make run`, which installs the libraries first)
 
-Ctrl-C, SIGTERM, SIGHUP and the death of the parent process stop the server, then its database. The
-exit status is 0 after that, 2 if a setting is unusable, 3 if the app fails, 1 for anything else.
+Ctrl-C, SIGTERM, SIGHUP and the death of the parent process stop the server, then its database.
+The exit status is 0 after that, 2 if a setting is unusable, 3 if the app fails, 1 for anything
+else. SIGUSR1 replaces the server's processes one by one, where there are several (WEB_CONCURRENCY).
 """
 
 import os
@@ -80,6 +81,12 @@ def _exit_on_signals() -> None:
         # Whoever handles SIGTERM at the moment: us, or uvicorn, which knows nothing of SIGHUP.
         signal.raise_signal(signal.SIGTERM)
 
+    def stay(signum: int, frame: FrameType | None) -> None:
+        sys.stderr.write(
+            "boxoffice: SIGUSR1 replaces processes: set WEB_CONCURRENCY to 2 or more\n"
+        )
+
+    signal.signal(signal.SIGUSR1, stay)
     signal.signal(signal.SIGINT, leave)
     signal.signal(signal.SIGTERM, leave)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # As it is under nohup.

@@ -12,8 +12,8 @@ from datetime import timedelta
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import Server
-from uvicorn.supervisors import Multiprocess
 
+from server.supervisor import Supervisor
 from transport.http_protocol import HttpProtocol
 from transport.socket_protocol import SocketProtocol
 
@@ -58,24 +58,16 @@ def worker_app() -> ASGIApp:
     supervisor = multiprocessing.parent_process()
     if supervisor is not None:
         threading.Thread(target=_stop_after, args=[supervisor], daemon=True).start()
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it is for the supervisor, and would kill us
     from app import app
 
     return app
 
 
-class _Workers(Multiprocess):
-    """uvicorn's supervisor, but not held up by a worker that hangs."""
-
-    def join_all(self) -> None:
-        deadline = time.monotonic() + LONGEST_STOP.total_seconds()
-        for worker in self.processes:
-            worker.process.join(max(0, deadline - time.monotonic()))
-            worker.process.kill()
-
-
 def _run_workers(listener: socket.socket, count: int) -> None:
     on_hangup = signal.getsignal(signal.SIGHUP)
-    workers = _Workers(_config("server.processes:worker_app", count, factory=True), [listener])
+    config = _config("server.processes:worker_app", count, factory=True)
+    workers = Supervisor(config, listener, LONGEST_STOP)
     # It has just taken every signal for itself, and would take this one for a call to restart.
     signal.signal(signal.SIGHUP, on_hangup)
     workers.run()

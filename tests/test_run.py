@@ -456,3 +456,35 @@ def test_an_impatient_second_signal_changes_nothing(start: Start) -> None:
     assert program.process.wait(PATIENCE) == 0
     assert "Traceback" not in program.output
     assert_all_gone(program)
+
+
+def test_without_a_second_process_none_is_replaced(start: Start) -> None:
+    program = start().answering()
+    program.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: "set WEB_CONCURRENCY to 2" in program.output, program)
+    assert answers(program.address)
+
+
+def test_where_a_new_process_does_not_start_the_old_ones_go_on(start: Start, tree: Path) -> None:
+    program = start(WEB_CONCURRENCY=2).answering()
+    workers = children(program.process.pid, "spawn_main")
+    app = tree / "app.py"
+    whole = app.read_text()
+    app.write_text("raise RuntimeError('not finished')\n")
+    try:
+        program.process.send_signal(signal.SIGUSR1)
+        wait_for(lambda: "A new process did not start" in program.output, program)
+    finally:
+        app.write_text(whole)
+    assert children(program.process.pid, "spawn_main") == workers
+    assert answers(program.address)
+
+
+def test_a_stop_signal_while_processes_are_replaced_ends_all(start: Start) -> None:
+    program = start(WEB_CONCURRENCY=2).answering()
+    program.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: len(children(program.process.pid, "spawn_main")) == 3, program)
+    workers = children(program.process.pid, "spawn_main")
+    assert program.stop() == 0
+    assert_all_gone(program)
+    assert all(is_gone(worker) for worker in workers)
