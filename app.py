@@ -151,10 +151,12 @@ graphql = BoxOfficeApp(schema)
 class BoxOffice(Starlette):
     """The routes; what is for GraphQL over HTTP needs no looking for its own.
 
-    `plain_posts` is for our HTTP protocol, which doesn't take the way over ASGI for them.
+    `plain_posts` and `refuse_plainly` are for our HTTP protocol, which doesn't take the way over
+    ASGI for them.
     """
 
     plain_posts = staticmethod(graphql.answer_plainly)
+    refuse_plainly = staticmethod(graphql.refuse_plainly)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/graphql":

@@ -45,17 +45,17 @@ INIT_TIMEOUT = timedelta(seconds=10)
 _CONTENT_TYPES = {name: f"{name}; charset=utf-8".encode() for name in (GRAPHQL, PLAIN)}
 
 
+def _refusal(message: str, **extensions: Any) -> bytes:
+    refused = {"message": message, "extensions": {**extensions, "code": "UNAVAILABLE"}}
+    return orjson.dumps({"errors": [refused]})
+
+
 # Who gets this doesn't know what was done: a booking may be committed yet. Its key will tell.
-CUT_OFF = orjson.dumps(
-    {
-        "errors": [
-            {
-                "message": "The box office is closing, and can't say what became of this.",
-                "extensions": {"code": "UNAVAILABLE", "outcome": "UNKNOWN"},
-            }
-        ]
-    }
+CUT_OFF = _refusal(
+    "The box office is closing, and can't say what became of this.", outcome="UNKNOWN"
 )
+# Nothing was done. Whoever is before them is heard within the second.
+CROWDED = _refusal("Too many are waiting at the box office. Try again in a moment.", retryAfter=1)
 
 
 def to_answer(result: ExecutionResult) -> GraphQLHTTPResponse:
@@ -147,6 +147,11 @@ class GraphQLApp(GraphQL[Any, None]):
             # The server stops, and what is under way could not be finished within its grace.
             status, body = STATUS["UNAVAILABLE"], CUT_OFF
         return status, _CONTENT_TYPES[media_type], body
+
+    def refuse_plainly(self, media_type: str) -> tuple[int, bytes, bytes]:
+        """Answer where too many have come to hear what they ask for."""
+        status = STATUS["UNAVAILABLE"] if media_type == GRAPHQL else 200
+        return status, _CONTENT_TYPES[media_type], CROWDED
 
     def make_context(self) -> dict[str, Any]:
         """What resolvers find in their context."""

@@ -5,10 +5,12 @@ For anything else, and where anything is not as usual, it is uvicorn's.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from transport.door import door_of
 from transport.last_call import last_call
 from transport.parting import PartingProtocol
 from transport.plain_post import PlainPost, plain_media_type, read_plain_post
@@ -44,6 +46,7 @@ class HttpProtocol(PartingProtocol):
         self._media_type: str | None = None
         self._body = bytearray()
         self._nobody_waits = asyncio.Event()
+        self._door = door_of(self.loop)
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
@@ -67,13 +70,24 @@ class HttpProtocol(PartingProtocol):
             super().on_message_complete()
             return
         self.receiving = False
+        if self._door.crowded:
+            self.cycle = cast(Any, _Cycle(self._nobody_waits))
+            self._write(cast(Any, self.cycle), *self.config.loaded_app.refuse_plainly(media_type))
+            return
         post = read_plain_post(self._body)
         if post is None:
             self._ask_asgi(self.scope, bytes(self._body), self.cycle)
             return
         cycle: Any = _Cycle(self._nobody_waits)
         self.cycle = cycle
-        answering = self._answer(cycle, post, media_type, self.scope, bytes(self._body))
+        self._door.enter(partial(self._begin, cycle, post, media_type, self.scope, self._body))
+
+    def _begin(
+        self, cycle: _Cycle, post: PlainPost, media_type: str, scope: Any, body: bytearray
+    ) -> None:
+        if cycle.disconnected:
+            return
+        answering = self._answer(cycle, post, media_type, scope, bytes(body))
         task = self.loop.create_task(answering)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
