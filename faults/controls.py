@@ -36,7 +36,8 @@ WHOLE = Control("whole", "", "Nothing is broken", lambda: None)
 ALL = (WHOLE, *CONTROLS.values())
 
 SEED = 1
-SALE_SECONDS = 3.0
+# Mostly enough. Where nobody met the break in so short a time, the sale is held again, for longer.
+SALE_SECONDS = (3.0, 6.0, 12.0)
 SHOWS, SEATS = 3, 200
 # The shortest hold that a client may ask for would take as long as the sale.
 HOLD_SECONDS = 1
@@ -112,6 +113,15 @@ def _found(tried: Tried) -> str:
 
 
 async def _try(control: Control, server_url: str, home: Path) -> Tried:
+    *shorter, longest = SALE_SECONDS
+    for seconds in shorter:
+        tried = await _try_for(seconds, control, server_url, home)
+        if tried.as_expected or not control.rule:
+            return tried
+    return await _try_for(longest, control, server_url, home)
+
+
+async def _try_for(seconds: float, control: Control, server_url: str, home: Path) -> Tried:
     name = f"control_{control.name.replace('-', '_')}"
     before = "ALTER TABLE shows DROP CONSTRAINT shows_hold_in_range;" + control.before
     with _database(server_url, name, TEMPLATE, before) as url:
@@ -119,14 +129,14 @@ async def _try(control: Control, server_url: str, home: Path) -> Tried:
         command = (*USUAL[:-1], "faults.broken", control.name) if control.rule else USUAL
         try:
             await server.start(command)
-            records = await _sell(server.address, url, control.patience)
+            records = await _sell(server.address, url, seconds, control.patience)
         finally:
             server.kill()
         violations = await asyncio.to_thread(check, records, url, control.patience)
     return Tried(control, len(records.requests), violations)
 
 
-async def _sell(address: str, url: str, patience: float) -> Records:
+async def _sell(address: str, url: str, seconds: float, patience: float) -> Records:
     """Sell for a while; returns all that was asked and told."""
     records, callers = Records(), Callers([address], 1.5 * patience)
     watchers = Watchers([address], records, SEED)
@@ -137,7 +147,7 @@ async def _sell(address: str, url: str, patience: float) -> Records:
         for show in shows.on_sale:
             watchers.watch(show)
         selling = asyncio.create_task(load.run())
-        await asyncio.sleep(SALE_SECONDS)
+        await asyncio.sleep(seconds)
         load.close()
         await selling
         await _catch_up(watchers, url)
@@ -170,7 +180,7 @@ class _ShortLoad(Load):
             errand.cancel()
 
     def _start(self, errand: Coroutine[Any, Any, None]) -> None:
-        if self._closing:
+        if self._closing.is_set():
             errand.close()
         else:
             super()._start(errand)

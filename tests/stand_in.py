@@ -76,6 +76,9 @@ class StandIn(Database):
         self.done.append((NAMES[statement], dict(params)))
         return await self.fetch(statement, params)
 
+    def next_show_id(self, params: Mapping[str, Any]) -> list[Row]:
+        return [(9,)]
+
     def create_show(self, params: Mapping[str, Any]) -> list[Row]:
         return [(9, params["name"], params["start_time"], params["total_seats"], 5, 60, 0, 0, 0)]
 
