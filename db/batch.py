@@ -73,7 +73,7 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
         locked shows are left out, a show that is not in there does not exist.
     """
     show_ids = sorted({command.show_id for command in batch.commands})
-    if batch.locked is not Locked.WAIT_BRIEFLY:
+    if batch.locked is Locked.WAIT:
         line.send(WAIT_FOR_STRANGERS, limit=SESSION_LIMITS["lock_timeout"].encode())
     leave_out = batch.locked is Locked.LEAVE_OUT
     locked = line.send(LOCK_FREE_SHOWS if leave_out else LOCK_SHOWS, ids=array(show_ids))

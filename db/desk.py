@@ -164,8 +164,8 @@ class Desk:
         try:
             return await self._repeat(entries, locked)
         except Exception as error:
-            if locked is Locked.WAIT_BRIEFLY and isinstance(error, LockTimeout):
-                return list(entries)
+            if locked is not Locked.WAIT and isinstance(error, LockTimeout):
+                return list(entries)  # of a show; or of a row, which can't be left out
             if isinstance(error, Unavailable):
                 # Whoever stands behind would only find the same out after as long a wait.
                 others = behind() if _is_hopeless(error) else ()

@@ -117,6 +117,25 @@ def test_many_locked_shows_leave_connections_for_the_others(
     asyncio.run(scenario())
 
 
+def test_a_row_that_a_stranger_has_locked_holds_up_its_own_show_only(database_url: str) -> None:
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            stuck, free, later = [await new_show(office) for _ in range(3)]
+            booking = await _booked(office, stuck, 1)
+            with psycopg.connect(database_url) as stranger:
+                stranger.execute("SELECT FROM bookings WHERE id = %s FOR UPDATE", [booking.id])
+                confirming = asyncio.create_task(office.desk.submit(Confirm(stuck, booking.id)))
+                async with asyncio.timeout(1.5):  # sooner than the wait for the row runs out
+                    await _booked(office, free, 1)  # in the same batch
+                    await until_somebody_waits(database_url)
+                    await _booked(office, later, 1)
+                assert not confirming.done()
+                stranger.rollback()
+            assert isinstance((await confirming).outcome, Done)
+
+    asyncio.run(scenario())
+
+
 def test_a_sweep_that_was_not_waited_for_and_failed_is_told_once(
     database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
