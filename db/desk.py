@@ -149,11 +149,15 @@ class Desk:
         Once its lock was had, or given up, it takes turns with the others again: together they
         need fewer transactions.
         """
-        queues = self._queues
-        queues.pace_of(show_id).begin(asyncio.get_running_loop().time())
+        queues, loop = self._queues, asyncio.get_running_loop()
+        queues.pace_of(show_id).begin(loop.time())
+        latest = loop.time() + MAX_WAIT.total_seconds()
         behind = partial(queues.take_aside, show_id, everything=True)
         async with self._lane_places:
-            await self._settle(queues.take_aside(show_id), behind, Locked.WAIT)
+            if loop.time() < latest:
+                await self._settle(queues.take_aside(show_id), behind, Locked.WAIT)
+            else:  # so many are locked that it was not its turn
+                self._give_up(behind(), LockTimeout())
         queues.bring_back(show_id)
         self._keep_serving()
 

@@ -15,8 +15,10 @@ from booking.commands import Cancel, Confirm, Done
 from booking.decide import decide
 from booking.decision import Decision
 from booking.model import Booking, BookingStatus
+from db import desk as desk_module
 from db import limits
-from db.errors import Unavailable
+from db.desk import MAX_LANES_AT_ONCE
+from db.errors import LockTimeout, Unavailable
 from db.pool import Database
 from db.reads import read_bookings, read_show
 from resolvers.office import Office
@@ -113,6 +115,29 @@ def test_many_locked_shows_leave_connections_for_the_others(
                     assert await read_show(office.database, shows[0])
                 stranger.rollback()
                 await asyncio.gather(*stuck, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_behind_many_locked_shows_is_told_in_time(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(limits.SESSION_LIMITS, "lock_timeout", "500ms")
+    monkeypatch.setattr(desk_module, "MAX_WAIT", timedelta(seconds=0.4))
+
+    async def scenario() -> None:
+        async with opened(database_url) as office:
+            shows = [await new_show(office) for _ in range(8 * MAX_LANES_AT_ONCE)]
+            with psycopg.connect(database_url) as stranger:
+                stranger.execute("SELECT FROM shows FOR UPDATE")
+                # Sooner than it takes to try all of them, and later than the first few.
+                async with asyncio.timeout(2.5):
+                    answers = await asyncio.gather(
+                        *(office.desk.submit(book(s, 1)) for s in shows), return_exceptions=True
+                    )
+                stranger.rollback()
+            assert {type(answer) for answer in answers} == {LockTimeout}
+            assert isinstance((await office.desk.submit(book(shows[-1], 1))).outcome, Done)
 
     asyncio.run(scenario())
 
