@@ -3,7 +3,7 @@
 from datetime import timedelta
 from math import ceil
 
-from psycopg import InterfaceError, OperationalError
+from psycopg import Error, InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
 
@@ -54,10 +54,15 @@ _HOPELESS_STATES = frozenset({"53100", "53200", "53300", "25006"})
 _ROLLED_BACK_STATES = frozenset({"40001", "40P01", "25P02"})
 # The server ended a session of ours that did nothing in a transaction.
 _ENDED_STATES = frozenset({"25P03"})
+# It ended the session, or all of them, maybe behind a commit: a full disk is one thing in a
+# statement, and another in the log of the transactions.
+_LAST_WORDS = frozenset({"FATAL", "PANIC"})
 
 
 def translate(error: Exception) -> Unavailable | None:
     """Say what a psycopg error means to a caller; None for one that is a fault of ours."""
+    if isinstance(error, Error) and error.diag.severity_nonlocalized in _LAST_WORDS:
+        return Disconnected()
     state = getattr(error, "sqlstate", None)
     if state in _LOCKED_STATES:
         return LockTimeout()

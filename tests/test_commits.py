@@ -1,14 +1,18 @@
 """Commits that break, servers that go silent: what a caller is told, and what is true."""
 
 import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import OperationalError
+from psycopg.errors import DiskFull
 
 from booking.commands import Book, Done
 from booking.decision import Decision
@@ -16,7 +20,7 @@ from db import connection
 from db import desk as desk_module
 from db.batch import Batch
 from db.desk import COMMIT, MAX_TRIES, Desk
-from db.errors import Disconnected, Interrupted, OutcomeUnknown, Unavailable
+from db.errors import Disconnected, Interrupted, OutcomeUnknown, Unavailable, translate
 from db.line import Line
 from db.pool import Database
 from db.reads import create_show
@@ -228,6 +232,31 @@ def test_a_show_is_created_once_when_the_answer_is_lost(
             assert await booked(office, "SELECT id, name FROM shows") == [(show.id, "Ran")]
 
     asyncio.run(scenario())
+
+
+def test_a_server_that_says_why_it_breaks_down_has_broken_the_connection() -> None:
+    """As with a disk that is full for its log: the commit may be in there."""
+
+    def message(kind: bytes, body: bytes) -> bytes:
+        return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+    def break_down(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client:
+            client.recv(1_000)
+            client.send(message(b"R", bytes(4)) + message(b"Z", b"I"))
+            client.recv(1_000)
+            client.send(message(b"E", b"SPANIC\0VPANIC\0C53100\0MNo space left\0\0"))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=break_down, args=[listener])
+        server.start()
+        port = listener.getsockname()[1]
+        url = f"host=127.0.0.1 port={port} user=x sslmode=disable gssencmode=disable"
+        with psycopg.connect(url, autocommit=True) as conn, pytest.raises(DiskFull) as met:
+            conn.execute("SELECT 1")
+        server.join()
+    assert isinstance(translate(met.value), Disconnected)
 
 
 async def sleep_on_a_line(database: Database) -> None:
