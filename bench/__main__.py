@@ -17,7 +17,7 @@ from bench.postgres import started
 from bench.registry import ROWS
 from bench.series import say
 
-QUICK = Plan(rounds=1, seconds=2, warm_up=1)
+QUICK = Plan(rounds=1, seconds=2, warm_up=1, flood_seconds=5)
 
 
 def main() -> None:
@@ -79,6 +79,7 @@ def parse(words: Sequence[str]) -> Options:
     )
     parser.add_argument("--rounds", type=_positive, help="rounds for each contestant")
     parser.add_argument("--seconds", type=_positive, help="how long a round's load lasts")
+    parser.add_argument("--flood-seconds", type=_positive, help="how long a flood lasts")
     parser.add_argument("--quick", action="store_true", help="one short round: to see it work")
     parser.add_argument("--json", action="store_true", help="print JSON, not the table")
     parser.add_argument("--json-file", type=Path, help="write the JSON to this file too")
@@ -87,7 +88,10 @@ def parse(words: Sequence[str]) -> Options:
     options = parser.parse_args(words, Options())
     base = QUICK if options.quick else Plan()
     options.plan = Plan(
-        options.rounds or base.rounds, options.seconds or base.seconds, base.warm_up
+        options.rounds or base.rounds,
+        options.seconds or base.seconds,
+        base.warm_up,
+        options.flood_seconds or base.flood_seconds,
     )
     return options
 

@@ -8,8 +8,9 @@ WARM_UP_SECONDS = 2
 
 @dataclass(frozen=True)
 class Plan:
-    """How many rounds each contestant has, and how long a round's load lasts."""
+    """How many rounds each contestant has, how long a round's load lasts, and a flood."""
 
     rounds: int = 3
     seconds: int = 4
     warm_up: int = WARM_UP_SECONDS
+    flood_seconds: int = 60

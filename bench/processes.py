@@ -41,7 +41,11 @@ class Running:
 
     def resident_bytes(self) -> dict[int, int]:
         """Memory in use by each of its processes that is a server (VmRSS)."""
-        return {pid: _resident(pid) for pid in self.pids}
+        return {pid: _memory(pid, "VmRSS") for pid in self.pids}
+
+    def most_resident_bytes(self) -> dict[int, int]:
+        """The most that each of them has had in use since it started (VmHWM)."""
+        return {pid: _memory(pid, "VmHWM") for pid in self.pids}
 
 
 @contextmanager
@@ -117,10 +121,10 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def _resident(pid: int) -> int:
+def _memory(pid: int, figure: str) -> int:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
-    found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+    found = re.search(rf"^{figure}:\s+(\d+) kB", status, re.MULTILINE)
     return int(found[1]) * 1024 if found else 0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.arena import Arena
 from bench.comparison import Comparison
-from bench.rows import bookings, growth, latency, maps, memory, rush, subscribers
+from bench.rows import bookings, growth, latency, maps, memory, overload, rush, subscribers
 
 Row = Callable[[Arena], list[Comparison]]
 
@@ -21,4 +21,5 @@ ROWS: dict[str, Row] = {
     "seats": growth.seats,
     "history": growth.history,
     "memory": memory.memory,
+    "overload": overload.overload,
 }

@@ -1,7 +1,8 @@
-"""Crowds that no existing tool plays: a rush, groups, and subscribers. node, no packages."""
+"""Crowds that no existing tool plays: a rush, groups, subscribers and a flood. No packages."""
 
 import json
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import IO, Any
 from bench.failure import Failure
 
 HERE = Path(__file__).parent
+PROJECT = HERE.parent.parent
 PATIENCE = 90.0
 EXCERPT = 400
 
@@ -57,10 +59,11 @@ class Crowd:
 
 @contextmanager
 def crowd(script: str, **given: Any) -> Iterator[Crowd]:
-    """Let a crowd of load/*.mjs at a server; it is gone at the end of the block."""
+    """Let a crowd of load/*.mjs or *.py at a server; it is gone at the end of the block."""
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(
-            ["node", str(HERE / script), json.dumps(given)],
+            [*_interpreter(script), json.dumps(given)],
+            cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=complaints,
@@ -71,3 +74,10 @@ def crowd(script: str, **given: Any) -> Iterator[Crowd]:
         finally:
             process.kill()
             process.wait()
+
+
+def _interpreter(script: str) -> list[str]:
+    path = HERE / script
+    if path.suffix == ".py":
+        return [sys.executable, "-m", f"bench.load.{path.stem}"]
+    return ["node", str(path)]
