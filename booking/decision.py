@@ -33,7 +33,10 @@ class Change:
 
 @dataclass(slots=True)
 class Decision:
-    """Each command's outcome, in order, and what makes it true once it is saved."""
+    """Each command's outcome, in order, and what makes it true once it is saved.
+
+    `seconds` is what it took to decide, by whoever looked at a watch.
+    """
 
     clock: datetime
     outcomes: list[Outcome] = field(default_factory=list)
@@ -43,3 +46,4 @@ class Decision:
     released: list[tuple[int, int]] = field(default_factory=list)
     taken: list[tuple[int, int, UUID]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    seconds: float = 0.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 from itertools import chain
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -91,7 +92,9 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
         if show_id in states:
             states[show_id].taken = numbers
     served = [c for c in batch.commands if not leave_out or c.show_id in states]
+    began = perf_counter()
     decision = decide(states, served, clock)
+    decision.seconds = perf_counter() - began
     await _save(line, decision)
     return decision
 

@@ -31,9 +31,9 @@ COMMIT = statements["commit"]
 
 # Lanes wait with a line in hand; one is left for everybody else.
 MAX_LANES_AT_ONCE = LINES - 1
-# Who would wait longer is told at once: most clients give up not much later, and what is booked
-# for somebody who has gone keeps seats from others for two minutes.
-MAX_WAIT = timedelta(seconds=5)
+# Who would wait longer is told at once, and can come again as soon: to stand in line for longer
+# serves nobody sooner. Two seconds after a rush all who were let in have been served.
+MAX_WAIT = timedelta(seconds=1.5)
 # However fast they are served: a command that waits takes 0.5 to 1.5 kB, and its request some more.
 MAX_WAITING = 20_000
 # A deadlock, or a connection that broke, seldom comes twice in a row.
@@ -84,7 +84,8 @@ class Desk:
     async def submit(self, command: Command) -> Answer:
         """Have a command carried out; returns once it is committed.
 
-        A caller that is cancelled doesn't take the command with it.
+        A caller that is cancelled takes the command along while it waits, but not out of a
+        transaction that is under way.
 
         Raises:
             Overloaded: it would wait for longer than MAX_WAIT.
@@ -133,8 +134,11 @@ class Desk:
         queues, loop = self._queues, asyncio.get_running_loop()
         try:
             while queues.turning:
+                batch = queues.take()
+                if not batch:
+                    continue  # all of them have gone
                 queues.pace.begin(loop.time())
-                left = await self._settle(queues.take(), queues.take_all, Locked.WAIT_BRIEFLY)
+                left = await self._settle(batch, queues.take_all, Locked.WAIT_BRIEFLY)
                 if left:
                     left = await self._settle(left, queues.take_all, Locked.LEAVE_OUT)
                 queues.pace.end(loop.time())
@@ -165,6 +169,8 @@ class Desk:
         self, entries: Sequence[Entry], behind: Callable[[], Sequence[Entry]], locked: Locked
     ) -> list[Entry]:
         """Answer a batch; returns those to whom somebody else's locks were in the way."""
+        if not entries:
+            return []  # all have gone
         try:
             return await self._repeat(entries, locked)
         except Exception as error:
@@ -249,6 +255,7 @@ class Desk:
             for entry in entries:
                 entry.undecided = True
             raise
+        self._queues.decided(sum([entry.size for entry in entries]), decision.seconds)
         return self._answer(entries, decision, locked is not Locked.LEAVE_OUT)
 
     async def _transact(self, batch: Batch) -> Decision:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +13,14 @@ from booking.commands import Book, Command, Expire
 MAX_BATCH = 128
 # Deciding and saving a seat more takes some 10 us, and nobody else is served meanwhile.
 MAX_SEATS_IN_BATCH = 2_000
-# Finding the best seats takes up to 0.1 s in the largest of houses.
+# Finding the best seats usually takes no longer; where it does, batches become smaller.
 SEATS_WORTH_OF_SEARCHING = 100
 # What a show puts into a batch before the next one's turn, as part of the batch. A batch of few
 # shows is cheaper than one of many; a quiet show waits for so much of each that stands before it.
 TURN = 0.25
+# Nothing else runs in the process while a batch is decided, and another desk waits for its locks,
+# for 100 ms at the most. In the largest of houses a group that no row has room for takes 30 ms.
+LONGEST_DECISION = 0.05
 # How much of a batch's time the estimate takes over: the last five or so count.
 NEWEST = 0.2
 
@@ -30,6 +33,11 @@ class Entry:
     answer: asyncio.Future[Any]
     undecided: bool = False  # its commit broke: it may have been done
     size: float = 0.0  # what it takes of a batch
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody waits any more, and nothing can have been done."""
+        return self.answer.cancelled() and not self.undecided
 
     def fail(self, error: Exception) -> None:
         """Tell whoever still waits."""
@@ -84,6 +92,7 @@ class Queues:
 
     def __init__(self) -> None:
         self.pace = Pace()
+        self._room = 1.0  # what a batch takes
         self._rotation: OrderedDict[int, _Queue] = OrderedDict()
         self._aside: dict[int, _Queue] = {}
         self._size = 0.0  # of the rotation, in batches
@@ -110,20 +119,22 @@ class Queues:
             self._size += entry.size
 
     def take(self) -> list[Entry]:
-        """Take the next batch of the rotation, at least one entry where there is any."""
+        """Take the next batch of the rotation, at least one entry where anybody waits yet."""
         taken: list[Entry] = []
-        room = 1.0
+        room = self._room
         while self._rotation and room > 0:
             show_id, queue = next(iter(self._rotation.items()))
-            turn = list(_fill(queue, min(room, TURN)))
+            before = queue.size
+            turn = self._fill(queue, min(room, TURN))
+            self._size -= before - queue.size
             room -= sum([entry.size for entry in turn])
             taken += turn
             if queue.entries:
                 self._rotation.move_to_end(show_id)
             else:
                 del self._rotation[show_id]
-        self._waiting -= len(taken)
-        self._size = self._size - (1.0 - room) if self._rotation else 0.0
+        if not self._rotation:
+            self._size = 0.0
         return taken
 
     def take_all(self) -> list[Entry]:
@@ -151,13 +162,19 @@ class Queues:
         self._waiting -= len(undone)
         return undone
 
+    def decided(self, size: float, seconds: float) -> None:
+        """Learn from a batch how much the next may take, where decisions are dear."""
+        if seconds > 0:
+            self._room = min(1.0, 2 * self._room, LONGEST_DECISION * size / seconds)
+
     def set_aside(self, entries: Iterable[Entry]) -> list[int]:
         """Give entries that were taken back to their shows, and set those aside; returns these."""
         opened: dict[int, list[Entry]] = {}
         for entry in entries:
             opened.setdefault(entry.command.show_id, []).append(entry)
         for show_id, first in opened.items():
-            queue = self._aside[show_id] = _Queue()
+            # What its batches take is not known yet, but hardly less than those of all.
+            queue = self._aside[show_id] = _Queue(pace=Pace(self.pace.seconds))
             behind = self._rotation.pop(show_id, _Queue())
             for entry in (*first, *behind.entries):
                 queue.push(entry)
@@ -178,28 +195,29 @@ class Queues:
 
     def take_aside(self, show_id: int, everything: bool = False) -> list[Entry]:
         """Take the next batch of a show that was set aside."""
-        taken = list(_fill(self._aside[show_id], float("inf") if everything else 1.0))
-        self._waiting -= len(taken)
-        return taken
+        return self._fill(self._aside[show_id], float("inf") if everything else self._room)
 
     def expected_wait(self, show_id: int, now: float) -> float:
         """For how many seconds a command that came now would wait."""
         aside = self._aside.get(show_id)
         if aside is not None:
-            return (1 + aside.size) * aside.pace.expected(now)
+            return (1 + aside.size / self._room) * aside.pace.expected(now)
         own = self._rotation.get(show_id)
         rounds = (own.size if own else 0.0) + TURN
         # Each show before it has a turn a round, or less where it has no more to do.
         ahead = min(self._size, rounds * len(self._rotation))
-        return (1 + ahead) * self.pace.expected(now)
+        return (1 + ahead / self._room) * self.pace.expected(now)
 
-
-def _fill(queue: _Queue, room: float) -> Iterator[Entry]:
-    """Take what there is room for, and at least one."""
-    while queue.entries and room > 0:
-        entry = queue.pop()
-        room -= entry.size
-        yield entry
+    def _fill(self, queue: _Queue, room: float) -> list[Entry]:
+        """Take what there is room for, and at least one; who has gone is dropped."""
+        taken = []
+        while queue.entries and room > 0:
+            entry = queue.pop()
+            self._waiting -= 1
+            if not entry.abandoned:
+                room -= entry.size
+                taken.append(entry)
+        return taken
 
 
 def _size(command: Command) -> float:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from booking.commands import Book, Command, Confirm, Expire
-from db.queues import MAX_BATCH, TURN, Entry, Pace, Queues
+from db.queues import LONGEST_DECISION, MAX_BATCH, TURN, Entry, Pace, Queues
 
 HOT, QUIET = 1, 2
 
@@ -161,3 +161,43 @@ def test_when_the_desk_closes_only_who_may_be_booked_already_stays(line: Line) -
     assert line.queues.take() == [undecided]
     line.queues.bring_back(QUIET)
     assert not line.queues.turning
+
+
+def test_who_has_gone_is_dropped_unless_it_may_be_booked_already(line: Line) -> None:
+    gone, undecided, here = line.come(book(HOT, 1), book(HOT, 1), confirm(QUIET))
+    undecided.undecided = True
+    for entry in (gone, undecided):
+        entry.answer.cancel()
+    assert line.queues.take() == [undecided, here]
+    assert len(line.queues) == 0
+    line.queues.set_aside([gone, here])
+    assert line.queues.take_aside(HOT) == []
+    assert line.queues.take_aside(QUIET) == [here]
+    assert len(line.queues) == 0
+
+
+def test_who_has_gone_takes_no_room_of_a_batch(line: Line) -> None:
+    gone = line.come(*(confirm(HOT) for _ in range(2 * MAX_BATCH)))
+    here = line.come(*(confirm(HOT) for _ in range(MAX_BATCH)))
+    for entry in gone:
+        entry.answer.cancel()
+    assert line.queues.take() == here
+
+
+def test_batches_shrink_where_decisions_are_dear_and_grow_again(line: Line) -> None:
+    line.come(*(confirm(HOT) for _ in range(5 * MAX_BATCH)))
+    line.queues.pace = Pace(seconds=0.1)
+    line.queues.decided(size=1.0, seconds=10 * LONGEST_DECISION)
+    assert line.queues.expected_wait(HOT, 0.0) == pytest.approx(0.1 * (1 + 5 * 10))
+    assert len(line.queues.take()) == pytest.approx(MAX_BATCH / 10, abs=1)
+    for grown in (2, 4, 8, 10, 10):
+        line.queues.decided(size=0.1, seconds=0.001)
+        assert len(line.queues.take()) == pytest.approx(grown * MAX_BATCH / 10, abs=1)
+
+
+def test_a_show_that_was_just_set_aside_is_not_taken_for_a_fast_one(line: Line) -> None:
+    line.queues.pace = Pace(seconds=0.5)
+    line.come(*(confirm(HOT) for _ in range(2 * MAX_BATCH)))
+    line.queues.set_aside(line.queues.take())
+    line.queues.pace_of(HOT).begin(now=10.0)
+    assert line.queues.expected_wait(HOT, 10.0) == pytest.approx(0.5 * (1 + 2))
