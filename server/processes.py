@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import Server
 
+from server.listener import all_ears
 from server.supervisor import Supervisor
 from transport.http_protocol import HttpProtocol
 from transport.socket_protocol import SocketProtocol
@@ -36,7 +37,7 @@ def run(listener: socket.socket, workers: int) -> None:
         _run_workers(listener, workers)
         return
     server = Server(_config("app:app", workers))
-    server.run([listener])
+    server.run(all_ears(listener))
     if not server.started:
         sys.exit(STARTUP_FAILURE)
 

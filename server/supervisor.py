@@ -12,6 +12,8 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
+from server.listener import all_ears
+
 # A new process starts on a machine that may have no time to spare, and says nothing meanwhile.
 LONGEST_SILENCE = timedelta(seconds=30)
 POLL = 0.1
@@ -26,6 +28,11 @@ class Worker(Process):
         super().__init__(config, [listener])
         self._ready = self._asked = False
         self._heard_at = time.monotonic()
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, in the new process."""
+        assert sockets
+        super().target(all_ears(sockets[0]))
 
     def is_alive(self, timeout: float = 0) -> bool:
         """Whether it runs, and has said so lately."""
