@@ -1,10 +1,18 @@
 """The short way for plain POSTs: what goes over it is what uvicorn would have sent."""
 
 import socket
+import time
 
+import orjson
+import psycopg
 import pytest
 
+from tests.crowd import BOOK
+from tests.crowd import request as posted
 from tests.serving import Served
+
+CREATE = "mutation ($input: CreateShowInput!) { createShow(input: $input) { ... on Show { id } } }"
+PATIENCE = 10.0
 
 BODY = '{"query": "{ __typename }"}'
 ANSWER = b'{"data":{"__typename":"Query"}}'
@@ -109,3 +117,49 @@ def test_a_client_that_leaves_before_its_answer_harms_nobody(served: Served) -> 
         with socket.create_connection((host, int(port))) as raw:
             raw.sendall(request())
     assert answers_in(talk(served, CLOSE))[0][1] == ANSWER
+
+
+def wait_for_a_lock(url: str) -> None:
+    """Return once a backend of this database stands in line for a lock."""
+    deadline = time.monotonic() + PATIENCE
+    with psycopg.connect(url, autocommit=True) as conn:
+        while time.monotonic() < deadline:
+            if conn.execute(
+                "SELECT pid FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ).fetchone():
+                return
+    raise AssertionError("nobody waits")
+
+
+def test_who_hangs_up_while_waiting_at_the_desk_holds_no_seat(
+    served: Served, shared_database_url: str
+) -> None:
+    given = {"name": "Last night", "startTime": "2031-05-01T19:30:00Z", "totalSeats": 10}
+    show_id = served.data(CREATE, input=given)["createShow"]["id"]
+
+    def booking(seat: int) -> bytes:
+        asked = {"showId": show_id, "seatNumbers": [seat], "userName": "Ada"}
+        return posted(BOOK, input=asked)
+
+    host, port = served.address.split(":")
+    with (
+        socket.create_connection((host, int(port))) as first,
+        socket.create_connection((host, int(port))) as second,
+        psycopg.connect(shared_database_url) as stranger,
+    ):
+        stranger.execute("SELECT FROM shows FOR UPDATE")
+        first.sendall(booking(1))
+        wait_for_a_lock(shared_database_url)
+        second.sendall(booking(2))
+        for _ in range(3):  # rounds of the server's loop: it has read, and then seen who has gone
+            assert answers_in(talk(served, CLOSE))[0][1] == ANSWER
+        second.close()
+        for _ in range(3):
+            assert answers_in(talk(served, CLOSE))[0][1] == ANSWER
+        stranger.rollback()
+        first.settimeout(PATIENCE)
+        made = orjson.loads(answers_in(first.recv(65_536))[0][1])["data"]["bookSeats"]
+        assert made["__typename"] == "Booking"
+    [(_, body), _] = answers_in(talk(served, booking(2), CLOSE))
+    assert orjson.loads(body)["data"]["bookSeats"]["__typename"] == "Booking"

@@ -27,9 +27,10 @@ PATH = b"/graphql"
 class _Cycle:
     """What uvicorn wants to know of a request under way."""
 
-    __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
+    __slots__ = ("answering", "disconnected", "keep_alive", "message_event", "response_complete")
 
     def __init__(self, message_event: asyncio.Event) -> None:
+        self.answering: asyncio.Task[None] | None = None
         self.message_event = message_event
         self.response_complete = self.disconnected = False
         self.keep_alive = True
@@ -82,13 +83,20 @@ class HttpProtocol(PartingProtocol):
         self.cycle = cycle
         self._door.enter(partial(self._begin, cycle, post, media_type, self.scope, self._body))
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let who has gone not wait at the desk any longer, nor hold seats."""
+        super().connection_lost(exc)
+        cycle: Any = self.cycle
+        if isinstance(cycle, _Cycle) and cycle.disconnected and cycle.answering:
+            cycle.answering.cancel()
+
     def _begin(
         self, cycle: _Cycle, post: PlainPost, media_type: str, scope: Any, body: bytearray
     ) -> None:
         if cycle.disconnected:
             return
         answering = self._answer(cycle, post, media_type, scope, bytes(body))
-        task = self.loop.create_task(answering)
+        task = cycle.answering = self.loop.create_task(answering)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
