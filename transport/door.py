@@ -11,6 +11,9 @@ from collections.abc import Callable
 
 # A request takes some 0.1 ms to be begun, and as long as this many the desk waits at the most.
 BEGUN_AT_ONCE = 16
+# Where a round is long for other reasons, as many more as take a fifth of it: else a desk with dear
+# decisions would keep everybody waiting for a refusal.
+BEGUN_A_SECOND = 2_000
 # Who would stand behind so many, for a fifth of a second or so, is refused unheard.
 MOST_WAITING = 2_000
 
@@ -23,6 +26,7 @@ class Door:
         self._waiting: deque[Callable[[], object]] = deque()
         self._room = BEGUN_AT_ONCE
         self._turning = False
+        self._turned_at = 0.0
 
     @property
     def crowded(self) -> bool:
@@ -33,6 +37,7 @@ class Door:
         """Begin with a request, now or when it is its turn."""
         if not self._turning:
             self._turning = True
+            self._turned_at = self._loop.time()
             self._loop.call_soon(self._turn)
         if self._room and not self._waiting:
             self._room -= 1
@@ -42,11 +47,13 @@ class Door:
 
     def _turn(self) -> None:
         """Another round of the loop."""
-        self._room = BEGUN_AT_ONCE
+        before, self._turned_at = self._turned_at, self._loop.time()
+        room = max(BEGUN_AT_ONCE, int((self._turned_at - before) * BEGUN_A_SECOND))
+        self._room = room
         while self._waiting and self._room:
             self._room -= 1
             self._waiting.popleft()()
-        self._turning = self._room < BEGUN_AT_ONCE
+        self._turning = self._room < room
         if self._turning:
             self._loop.call_soon(self._turn)
 
