@@ -34,6 +34,8 @@ MAX_LANES_AT_ONCE = LINES - 1
 # Who would wait longer is told at once, and can come again as soon: to stand in line for longer
 # serves nobody sooner. Two seconds after a rush all who were let in have been served.
 MAX_WAIT = timedelta(seconds=1.5)
+# Where strangers keep more shows locked than there are lanes: who then had no turn is told.
+LONGEST_WAIT_ASIDE = timedelta(seconds=5)
 # However fast they are served: a command that waits takes 0.5 to 1.5 kB, and its request some more.
 MAX_WAITING = 20_000
 # A deadlock, or a connection that broke, seldom comes twice in a row.
@@ -155,7 +157,7 @@ class Desk:
         """
         queues, loop = self._queues, asyncio.get_running_loop()
         queues.pace_of(show_id).begin(loop.time())
-        latest = loop.time() + MAX_WAIT.total_seconds()
+        latest = loop.time() + LONGEST_WAIT_ASIDE.total_seconds()
         behind = partial(queues.take_aside, show_id, everything=True)
         async with self._lane_places:
             if loop.time() < latest:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from uvicorn import Config
@@ -69,6 +70,21 @@ async def test_it_is_crowded_until_some_were_let_in() -> None:
         crowd.come(number)
     assert crowd.door.crowded
     await asyncio.sleep(0)
+    assert not crowd.door.crowded
+
+
+@run
+async def test_it_is_crowded_while_the_first_in_line_has_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crowd = Crowd()
+    for number in range(CROWD):
+        crowd.come(number)
+    assert not crowd.door.crowded
+    monkeypatch.setattr(door, "LONGEST_WAIT", timedelta(seconds=-1))
+    assert crowd.door.crowded
+    for _ in range(CROWD // BEGUN_AT_ONCE):
+        await asyncio.sleep(0)
     assert not crowd.door.crowded
 
 

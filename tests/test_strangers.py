@@ -123,7 +123,7 @@ def test_who_waits_behind_many_locked_shows_is_told_in_time(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.SESSION_LIMITS, "lock_timeout", "500ms")
-    monkeypatch.setattr(desk_module, "MAX_WAIT", timedelta(seconds=0.4))
+    monkeypatch.setattr(desk_module, "LONGEST_WAIT_ASIDE", timedelta(seconds=0.4))
 
     async def scenario() -> None:
         async with opened(database_url) as office:

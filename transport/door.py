@@ -8,14 +8,15 @@ were made the more were asked for.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 
 # A request takes some 0.1 ms to be begun, and as long as this many the desk waits at the most.
 BEGUN_AT_ONCE = 16
-# Where a round is long for other reasons, as many more as take a fifth of it: else a desk with dear
-# decisions would keep everybody waiting for a refusal.
-BEGUN_A_SECOND = 2_000
 # Who would stand behind so many, for a fifth of a second or so, is refused unheard.
 MOST_WAITING = 2_000
+# So is whoever comes while the first in line has waited for so long, as behind a desk with dear
+# decisions, where the rounds are long: to hear everybody out would leave it too little time.
+LONGEST_WAIT = timedelta(seconds=0.3)
 
 
 class Door:
@@ -23,37 +24,37 @@ class Door:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._waiting: deque[tuple[float, Callable[[], object]]] = deque()
         self._room = BEGUN_AT_ONCE
         self._turning = False
-        self._turned_at = 0.0
 
     @property
     def crowded(self) -> bool:
-        """Whether too many wait already."""
-        return len(self._waiting) >= MOST_WAITING
+        """Whether too many wait already, or for too long."""
+        if not self._waiting:
+            return False
+        waited = self._loop.time() - self._waiting[0][0]
+        return len(self._waiting) >= MOST_WAITING or waited > LONGEST_WAIT.total_seconds()
 
     def enter(self, begin: Callable[[], object]) -> None:
         """Begin with a request, now or when it is its turn."""
         if not self._turning:
             self._turning = True
-            self._turned_at = self._loop.time()
             self._loop.call_soon(self._turn)
         if self._room and not self._waiting:
             self._room -= 1
             begin()
         else:
-            self._waiting.append(begin)
+            self._waiting.append((self._loop.time(), begin))
 
     def _turn(self) -> None:
         """Another round of the loop."""
-        before, self._turned_at = self._turned_at, self._loop.time()
-        room = max(BEGUN_AT_ONCE, int((self._turned_at - before) * BEGUN_A_SECOND))
-        self._room = room
+        self._room = BEGUN_AT_ONCE
         while self._waiting and self._room:
             self._room -= 1
-            self._waiting.popleft()()
-        self._turning = self._room < room
+            _, begin = self._waiting.popleft()
+            begin()
+        self._turning = self._room < BEGUN_AT_ONCE
         if self._turning:
             self._loop.call_soon(self._turn)
 
