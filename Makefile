@@ -3,7 +3,7 @@
 #   make test     run the tests
 #   make check    what CI runs: format, lint, types and tests, on both PostgreSQLs where there are two
 #   make format   format, and mend what the linter can
-#   make bench    measure beside others, which takes 20 minutes: BENCH_ARGS=--quick for a look
+#   make bench    measure beside others, which takes 25 minutes: BENCH_ARGS=--quick for a look
 #   make faults   sell under faults for ten minutes and say what broke: SEED=1 repeats a run's faults
 #   make sdl      write schema/schema.graphql from the code
 #   make audit    hold the log of changes against the tables: AUDIT_ARGS="--show ID" for one show

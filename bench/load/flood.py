@@ -229,7 +229,7 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
     lone = sorted([await flood.lone() for _ in range(LONE)])[LONE // 2]
     peak = await flood.closed_loop(given["busy"], given["peak_seconds"])
     at_peak = peak.booked / given["peak_seconds"]
-    rate = given["rate"] or at_peak * given["times"]
+    rate = given["rate"]
     say("begin")
     seen = await flood.open_loop(rate, given["seconds"])
     ended = time.perf_counter()
