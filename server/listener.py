@@ -42,6 +42,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 def all_ears(listener: socket.socket) -> list[socket.socket]:
     """The socket as often as a process listens on it, so that a rush of connections is accepted."""
+    # A duplicate gets the mode of its original, for all who share the socket: one that blocked
+    # would have the processes that listen already wait in it for ever.
+    listener.setblocking(False)
     return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 
 
