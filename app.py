@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
+from access.caller import EVERYBODY
 from db.auditor import Auditor
 from db.desk import Desk
 from db.errors import Unavailable
@@ -30,6 +31,7 @@ from resolvers.office import Office
 from settings import Settings
 from transport.graphql_app import GraphQLApp
 from transport.last_call import last_call
+from transport.sender import Sender
 
 # Requests under way and their batch are some thousands of objects, and nearly all are freed without
 # the collector's help. At its usual 700 it took a quarter of a busy worker's time.
@@ -122,8 +124,8 @@ class BoxOfficeApp(GraphQLApp):
 
     office: Office
 
-    def make_context(self) -> dict[str, Any]:
-        return {"office": self.office}
+    async def make_context(self, sender: Sender) -> dict[str, Any]:
+        return {"office": self.office, "caller": EVERYBODY}
 
 
 async def to_explorer(request: Request) -> Response:

@@ -5,6 +5,7 @@ from typing import Any
 
 import strawberry
 
+from access.caller import Caller
 from db.auditor import Auditor
 from db.desk import Desk
 from db.expiry import Expiry
@@ -23,6 +24,12 @@ class Office:
     seat_maps: SeatMaps
     expiry: Expiry
     auditor: Auditor
+
+
+def caller_of(info: Info) -> Caller:
+    """Who asks."""
+    caller: Caller = info.context["caller"]
+    return caller
 
 
 def office_of(info: Info) -> Office:

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any, cast
 from uuid import UUID
 
+from access.caller import EVERYBODY
 from booking import commands
 from booking.decision import Change
 from booking.model import Booking, BookingStatus, FailureReason, SeatStatus, Show
@@ -52,7 +53,12 @@ class StandIn(Database):
             cast(Expiry, self),
             cast(Auditor, self),
         )
-        self.context: dict[str, Any] = {"office": Office(*parts), "done": self.done, "self": self}
+        self.context: dict[str, Any] = {
+            "office": Office(*parts),
+            "caller": EVERYBODY,
+            "done": self.done,
+            "self": self,
+        }
 
     def _random(self, *what: Any) -> Random:
         return Random(repr((self._seed, what)))

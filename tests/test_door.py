@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from uvicorn import Config
@@ -15,6 +16,7 @@ from tests.crowd import Answer, read_answer, request, run
 from transport import door
 from transport.door import BEGUN_AT_ONCE, MOST_WAITING, Door
 from transport.http_protocol import HttpProtocol
+from transport.sender import Sender
 
 CROWD = 4 * BEGUN_AT_ONCE
 
@@ -119,12 +121,16 @@ async def ask_at_once(crowd: list[socket.socket], query: str) -> list[Answer]:
     return answers
 
 
+async def no_context(sender: Sender) -> dict[str, Any]:
+    return {}
+
+
 @run
 async def test_who_comes_to_a_crowded_door_is_refused_unheard_and_told_when_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(door, "MOST_WAITING", 4)
-    monkeypatch.setattr(graphql, "make_context", dict)
+    monkeypatch.setattr(graphql, "make_context", no_context)
     async with crowd_of(CROWD) as crowd:
         answers = [answer.body for answer in await ask_at_once(crowd, "{ __typename }")]
         refused = [answer["errors"][0]["extensions"] for answer in answers if "errors" in answer]

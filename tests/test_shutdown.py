@@ -22,6 +22,7 @@ from tests.crowd import BOOK, Answer, Booker, read_answer, request, run, until
 from tests.serving import Served, serve
 from transport.graphql_app import GraphQLApp
 from transport.plain_post import PlainPost
+from transport.sender import Sender
 
 CREATE = "mutation ($input: CreateShowInput!) { createShow(input: $input) { ... on Show { id } } }"
 WATCH = "subscription ($id: ID!) { seatMap(showId: $id) { version } }"
@@ -267,7 +268,7 @@ async def test_who_is_cut_off_is_told_that_nobody_knows() -> None:
     app = GraphQLApp(schema)
     app.schema = cast(Any, Hanging())
     post = PlainPost("mutation { book }", None, None, None)
-    answering = asyncio.ensure_future(app.answer_plainly(post, "application/json"))
+    answering = asyncio.ensure_future(app.answer_plainly(post, "application/json", Sender()))
     await begun.wait()
     answering.cancel()
     answer = await answering

@@ -35,7 +35,8 @@ from transport.bodies import (
     require_json,
 )
 from transport.event_stream import EventStream, encoded_event
-from transport.plain_post import PlainPost, plain_media_type, read_plain_post, replay
+from transport.plain_post import PlainPost, read_plain_head, read_plain_post, replay
+from transport.sender import Sender, sender_of
 from transport.stalls import in_time
 from transport.web_socket import SocketAdapter, SocketHandler
 
@@ -112,11 +113,12 @@ class GraphQLApp(GraphQL[Any, None]):
         if scope["type"] == "websocket":
             await self.serve_socket(scope, receive, send)
             return
-        if scope["method"] == "POST" and (media_type := plain_media_type(scope["headers"])):
+        sender = Sender(scope["client"][0] if scope.get("client") else "")
+        if scope["method"] == "POST" and (media_type := read_plain_head(scope["headers"], sender)):
             message = await receive()
             whole = not message.get("more_body", False)
             post = read_plain_post(message.get("body", b"")) if whole else None
-            if post and (answer := await self.answer_plainly(post, media_type)):
+            if post and (answer := await self.answer_plainly(post, media_type, sender)):
                 await send_whole(send, *answer)
                 return
             receive = replay(message, receive)
@@ -124,14 +126,14 @@ class GraphQLApp(GraphQL[Any, None]):
         await response(scope, receive, send)
 
     async def answer_plainly(
-        self, post: PlainPost, media_type: str
+        self, post: PlainPost, media_type: str, sender: Sender
     ) -> tuple[int, bytes, bytes] | None:
         """Answer by the short way; None if nothing was done, and the long way is to be taken."""
         try:
             result = await self.schema.execute(
                 post.query,
                 variable_values=post.variables,
-                context_value=self.make_context(),
+                context_value=await self.make_context(sender),
                 operation_name=post.operation_name,
                 operation_extensions=post.extensions,
             )
@@ -153,14 +155,14 @@ class GraphQLApp(GraphQL[Any, None]):
         status = STATUS["UNAVAILABLE"] if media_type == GRAPHQL else 200
         return status, _CONTENT_TYPES[media_type], CROWDED
 
-    def make_context(self) -> dict[str, Any]:
-        """What resolvers find in their context."""
+    async def make_context(self, sender: Sender) -> dict[str, Any]:
+        """What resolvers find in their context; an error of the contract's refuses the sender."""
         return {}
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> dict[str, Any]:
-        return self.make_context()
+        return await self.make_context(sender_of(request))
 
     async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         stalled = False

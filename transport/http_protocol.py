@@ -13,13 +13,15 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from transport.door import door_of
 from transport.last_call import last_call
 from transport.parting import PartingProtocol
-from transport.plain_post import PlainPost, plain_media_type, read_plain_post
+from transport.plain_post import PlainPost, read_plain_head, read_plain_post
+from transport.sender import Sender
 
 Answer = tuple[int, bytes, bytes]
 """Status, content type and body."""
 
-PlainPosts = Callable[[PlainPost, str], Awaitable[Answer | None]]
-"""What answers plain POSTs in a media type; None if nothing was done, and ASGI is to be asked."""
+PlainPosts = Callable[[PlainPost, str, Sender], Awaitable[Answer | None]]
+"""What answers plain POSTs in a media type, given who sent them; None if nothing was done, and ASGI
+is to be asked."""
 
 PATH = b"/graphql"
 
@@ -45,6 +47,7 @@ class HttpProtocol(PartingProtocol):
         usual = not self.root_path and not self.access_log and self.limit_concurrency is None
         self._plain_posts: PlainPosts | None = getattr(app, "plain_posts", None) if usual else None
         self._media_type: str | None = None
+        self._sender = Sender()
         self._body = bytearray()
         self._nobody_waits = asyncio.Event()
         self._door = door_of(self.loop)
@@ -81,7 +84,8 @@ class HttpProtocol(PartingProtocol):
             return
         cycle: Any = _Cycle(self._nobody_waits)
         self.cycle = cycle
-        self._door.enter(partial(self._begin, cycle, post, media_type, self.scope, self._body))
+        begin = partial(self._begin, cycle, post, media_type, self._sender, self.scope, self._body)
+        self._door.enter(begin)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let who has gone not wait at the desk any longer, nor hold seats."""
@@ -91,11 +95,17 @@ class HttpProtocol(PartingProtocol):
             cycle.answering.cancel()
 
     def _begin(
-        self, cycle: _Cycle, post: PlainPost, media_type: str, scope: Any, body: bytearray
+        self,
+        cycle: _Cycle,
+        post: PlainPost,
+        media_type: str,
+        sender: Sender,
+        scope: Any,
+        body: bytearray,
     ) -> None:
         if cycle.disconnected:
             return
-        answering = self._answer(cycle, post, media_type, scope, bytes(body))
+        answering = self._answer(cycle, post, media_type, sender, scope, bytes(body))
         task = cycle.answering = self.loop.create_task(answering)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -115,14 +125,21 @@ class HttpProtocol(PartingProtocol):
             or self.expect_100_continue
         ):
             return None
-        return plain_media_type(self.headers)
+        self._sender = Sender(self.client[0] if self.client else "")
+        return read_plain_head(self.headers, self._sender)
 
     async def _answer(
-        self, cycle: _Cycle, post: PlainPost, media_type: str, scope: Any, body: bytes
+        self,
+        cycle: _Cycle,
+        post: PlainPost,
+        media_type: str,
+        sender: Sender,
+        scope: Any,
+        body: bytes,
     ) -> None:
         assert self._plain_posts is not None
         try:
-            answer = await self._plain_posts(post, media_type)
+            answer = await self._plain_posts(post, media_type, sender)
             if answer is None:
                 self._ask_asgi(scope, body, cycle)
                 return

@@ -13,6 +13,7 @@ from cross_web import HTTPException
 from starlette.types import Message, Receive
 
 from transport.bodies import MAX_BODY_BYTES, negotiate, require_json
+from transport.sender import Sender
 
 Header = tuple[bytes, bytes]
 
@@ -33,8 +34,11 @@ class PlainPost:
     extensions: dict[str, Any] | None
 
 
-def plain_media_type(headers: Iterable[Header]) -> str | None:
-    """The media type to answer in, if these are the headers of a plain POST."""
+def read_plain_head(headers: Iterable[Header], sender: Sender) -> str | None:
+    """The media type to answer in, if these are the headers of a plain POST.
+
+    What they say of who sent it is written into `sender`.
+    """
     content_type: bytes | None = None
     accept: bytes | None = None
     length = 0
@@ -49,6 +53,18 @@ def plain_media_type(headers: Iterable[Header]) -> str | None:
             accept = value
         elif name == b"content-length":
             length = len(value)
+        elif name == b"host":
+            sender.host = value.decode("latin-1")
+        elif name == b"authorization":
+            if sender.authorization is not None:
+                return None
+            sender.authorization = value.decode("latin-1")
+        elif name == b"origin":
+            sender.origin = value.decode("latin-1")
+        elif name == b"x-forwarded-for":
+            if sender.forwarded_for is not None:
+                return None
+            sender.forwarded_for = value.decode("latin-1")
     if not 0 < length <= MAX_LENGTH_DIGITS:
         return None  # of no length that is known before, or perhaps to be refused for it
     asked = content_type or b"", accept or b""
