@@ -88,7 +88,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     seat_maps = SeatMaps(database, settings.map_cache_mb << 20)
     desk = Desk(database, on_commit=seat_maps.apply)
     expiry = Expiry(database, desk)
-    app.state.office = graphql.office = Office(database, desk, seat_maps, expiry, Auditor(database))
+    auditor, most = Auditor(database), settings.max_pending_seats
+    app.state.office = graphql.office = Office(database, desk, seat_maps, expiry, auditor, most)
     await database.open()
     _on_stop_signals(partial(_take_leave, desk))
     _spare_the_collector()

@@ -50,6 +50,14 @@ class Settings(BaseSettings):
         "A thousand maps of a thousand seats, with two fields a seat, take 40.",
     )
 
+    max_pending_seats: int = Field(
+        default=20,
+        ge=1,
+        le=100_000,
+        description="How many seats of a show one customer may hold PENDING at once, unless the "
+        "show says otherwise.",
+    )
+
     @field_validator("data_dir")
     @classmethod
     def _resolve(cls, path: Path) -> Path:

@@ -13,7 +13,8 @@ class Book:
     """Book these seats (`seat_numbers`, ascending), or the best `seat_count`, all or none.
 
     `booking_id` is the new booking's own, chosen by the caller, so that a command that is tried
-    again after a broken commit finds what it did.
+    again after a broken commit finds what it did. Keys are the owner's own. An owner who has a
+    name, a customer, may hold no more than `max_pending_seats`, or what the show says instead.
     """
 
     show_id: int
@@ -23,6 +24,8 @@ class Book:
     seat_count: int | None = None
     confirm: bool = False
     idempotency_key: str | None = None
+    owner: str = ""
+    max_pending_seats: int | None = None
 
     @property
     def fingerprint(self) -> bytes | None:
@@ -35,18 +38,20 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Make a PENDING booking CONFIRMED."""
+    """Make a PENDING booking CONFIRMED, if it is the owner's; None may have any."""
 
     show_id: int
     booking_id: UUID
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """End an active booking and free its seats."""
+    """End an active booking and free its seats, if it is the owner's; None may have any."""
 
     show_id: int
     booking_id: UUID
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +115,16 @@ class NoSuchSeats:
 
 
 @dataclass(frozen=True, slots=True)
+class TooManyHeld:
+    """The customer would hold more seats PENDING than `most`; `held` are PENDING already."""
+
+    held: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class NotFound:
-    """There is no such show, or no such booking."""
+    """There is no such show, or no such booking, or it is somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +142,7 @@ Outcome = (
     | BookingNotActive
     | KeyReused
     | NoSuchSeats
+    | TooManyHeld
     | NotFound
     | Expired
 )

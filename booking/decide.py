@@ -1,5 +1,6 @@
 """The rules: what each command of a batch comes to, and what is to be saved."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from booking.commands import (
     NotFound,
     Outcome,
     SeatsUnavailable,
+    TooManyHeld,
 )
 from booking.decision import Change, Decision, ShowState
 from booking.model import Booking, BookingStatus, FailureReason, SeatStatus, Show
@@ -62,7 +64,10 @@ class _Sale:
         self.deadline = clock + timedelta(seconds=state.show.hold_seconds)
         self.before = {booking.id: booking for booking in state.bookings}
         self.bookings = dict(self.before)
-        self.keys = {b.idempotency_key: b.id for b in self.before.values() if b.idempotency_key}
+        self.keys = {
+            (b.owner, b.idempotency_key): b.id for b in self.before.values() if b.idempotency_key
+        }
+        self.held: dict[str, int] = defaultdict(int)
         self.seats = {
             BookingStatus.PENDING: state.show.pending_seats,
             BookingStatus.CONFIRMED: state.show.confirmed_seats,
@@ -75,6 +80,7 @@ class _Sale:
         self.changed: dict[int, SeatStatus] = {}
         self.expired: set[UUID] = set()
         if self.before:
+            self._count_held()
             self._expire_lapsed()
 
     @property
@@ -109,6 +115,12 @@ class _Sale:
         if self.changed:
             decision.changes.append(Change(show, self.changed, self._previous()))
 
+    def _count_held(self) -> None:
+        """Of who books now all that is held was read; of others only what the commands met."""
+        for booking in self.before.values():
+            if booking.owner and booking.status is BookingStatus.PENDING:
+                self.held[booking.owner] += len(booking.seat_numbers)
+
     def _expire_lapsed(self) -> None:
         for booking in self.before.values():
             if booking.active:
@@ -124,6 +136,8 @@ class _Sale:
             return self._answer_again(command, again)
         if beyond := [n for n in command.seat_numbers if not 1 <= n <= self.show.total_seats]:
             return NoSuchSeats(tuple(beyond))
+        if excess := self._excess(command):
+            return excess
         numbers = self._find_seats(command)
         if numbers is None:
             return self._refuse(command)
@@ -139,7 +153,7 @@ class _Sale:
     def _booked_before(self, command: Book) -> Booking | None:
         """The booking this command, or one with its key, has made already."""
         key = command.idempotency_key
-        known = None if key is None else self.keys.get(key)
+        known = None if key is None else self.keys.get((command.owner, key))
         return self.bookings.get(known or command.booking_id)
 
     def _answer_again(self, command: Book, booking: Booking) -> Outcome:
@@ -168,8 +182,26 @@ class _Sale:
     def _unavailable(self, booking: Booking) -> SeatsUnavailable:
         return SeatsUnavailable(booking, self._taken_of(booking.seat_numbers), self.available)
 
-    def _confirm(self, command: Confirm) -> Outcome:
+    def _excess(self, command: Book) -> TooManyHeld | None:
+        """What is too much, where a customer asks for more than one may hold."""
+        most = command.max_pending_seats
+        if self.show.max_pending_seats is not None:
+            most = self.show.max_pending_seats
+        if not command.owner or most is None:
+            return None
+        held = self.held[command.owner]
+        asked = command.seat_count or len(command.seat_numbers)
+        return TooManyHeld(held, most) if held + asked > most else None
+
+    def _found(self, command: Confirm | Cancel) -> Booking | None:
+        """The booking meant, unless it is somebody else's."""
         booking = self.bookings.get(command.booking_id)
+        if booking and command.owner is not None and booking.owner != command.owner:
+            return None
+        return booking
+
+    def _confirm(self, command: Confirm) -> Outcome:
+        booking = self._found(command)
         if booking is None:
             return NotFound()
         if booking.failure_reason is FailureReason.EXPIRED and booking.expires_at:
@@ -183,7 +215,7 @@ class _Sale:
         return Done(booking)
 
     def _cancel(self, command: Cancel) -> Outcome:
-        booking = self.bookings.get(command.booking_id)
+        booking = self._found(command)
         if booking is None:
             return NotFound()
         if booking.active:
@@ -212,6 +244,7 @@ class _Sale:
             confirmed_at=self.clock if status is BookingStatus.CONFIRMED else None,
             idempotency_key=command.idempotency_key,
             fingerprint=command.fingerprint,
+            owner=command.owner,
         )
 
     def _record(self, booking: Booking) -> None:
@@ -219,10 +252,14 @@ class _Sale:
         before = self.bookings.get(booking.id)
         if before is not None:
             self.seats[before.status] -= len(before.seat_numbers)
+            if before.owner and before.status is BookingStatus.PENDING:
+                self.held[before.owner] -= len(before.seat_numbers)
         self.seats[booking.status] += len(booking.seat_numbers)
+        if booking.owner and booking.status is BookingStatus.PENDING:
+            self.held[booking.owner] += len(booking.seat_numbers)
         self.bookings[booking.id] = booking
         if booking.idempotency_key is not None:
-            self.keys[booking.idempotency_key] = booking.id
+            self.keys[booking.owner, booking.idempotency_key] = booking.id
 
     def _end(self, booking: Booking, reason: FailureReason) -> None:
         self._record(booking.failed(reason))
@@ -267,4 +304,5 @@ class _Sale:
             version=show.version + 1,
             pending_seats=self.seats[BookingStatus.PENDING],
             confirmed_seats=self.seats[BookingStatus.CONFIRMED],
+            max_pending_seats=show.max_pending_seats,
         )

@@ -24,13 +24,24 @@ class Problem:
     message: str
 
 
-def check_show(name: str, total_seats: int, seats_per_row: int, hold_seconds: int) -> list[Problem]:
+def check_show(
+    name: str,
+    total_seats: int,
+    seats_per_row: int,
+    hold_seconds: int,
+    max_pending_seats: int | None = None,
+) -> list[Problem]:
     """Find every mistake of a new show (but for its time, which is read elsewhere)."""
     return [
         *check_text("name", name, MAX_NAME_LENGTH),
         *_check_range("totalSeats", total_seats, 1, MAX_SEATS),
         *_check_range("seatsPerRow", seats_per_row, 1, MAX_SEATS),
         *_check_range("holdSeconds", hold_seconds, MIN_HOLD_SECONDS, MAX_HOLD_SECONDS),
+        *(
+            ()
+            if max_pending_seats is None
+            else _check_range("maxPendingSeats", max_pending_seats, 1, MAX_SEATS)
+        ),
     ]
 
 

@@ -43,6 +43,7 @@ class Show:
     version: int = 0
     pending_seats: int = 0
     confirmed_seats: int = 0
+    max_pending_seats: int | None = None  # of one customer at once; None: as everywhere
 
     @property
     def available_seats(self) -> int:
@@ -65,6 +66,7 @@ class Booking:
     confirmed_at: datetime | None = None
     idempotency_key: str | None = None
     fingerprint: bytes | None = None
+    owner: str = ""  # the customer; empty is the box office
 
     @property
     def active(self) -> bool:

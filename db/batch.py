@@ -26,6 +26,7 @@ LOCK_SHOWS = statements["lock_shows"]
 WAIT_FOR_STRANGERS = statements["wait_for_strangers"]
 FIND_BOOKINGS = statements["find_bookings"]
 FIND_KEYS = statements["find_keys"]
+FIND_HELD = statements["find_held"]
 FIND_HOLDERS = statements["find_holders"]
 FIND_LAPSED = statements["find_lapsed"]
 READ_TAKEN = statements["read_taken"]
@@ -100,8 +101,12 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
 
 
 def _find_bookings(line: Line, batch: Batch) -> list[Rows]:
-    """Ask for the bookings that the commands name by id, by key or by a seat that is taken."""
+    """Ask for the bookings that the commands name by id, by key or by a seat that is taken.
+
+    And for what those customers hold who want more.
+    """
     ids: list[tuple[int, UUID]] = []
+    customers: set[tuple[int, str]] = set()
     keys: list[dict[str, Any]] = []
     seats: list[tuple[int, int]] = []
     for command in batch.commands:
@@ -109,7 +114,15 @@ def _find_bookings(line: Line, batch: Batch) -> list[Rows]:
             case Book():
                 seats += [(command.show_id, number) for number in command.seat_numbers]
                 if command.idempotency_key is not None:
-                    keys.append({"show_id": command.show_id, "key": command.idempotency_key})
+                    keys.append(
+                        {
+                            "show_id": command.show_id,
+                            "owner": command.owner,
+                            "key": command.idempotency_key,
+                        }
+                    )
+                if command.owner:
+                    customers.add((command.show_id, command.owner))
                 if batch.again:
                     ids.append((command.show_id, command.booking_id))
             case Confirm() | Cancel():
@@ -122,6 +135,9 @@ def _find_bookings(line: Line, batch: Batch) -> list[Rows]:
         met.append(line.send(FIND_HOLDERS, show_ids=array(show_ids), numbers=array(numbers)))
     if keys:
         met.append(line.send(FIND_KEYS, keys=json(keys)))
+    if customers:
+        owners = [{"show_id": show_id, "owner": owner} for show_id, owner in customers]
+        met.append(line.send(FIND_HELD, owners=json(owners)))
     if ids:
         show_ids, uuids = zip(*ids, strict=True)
         met.append(line.send(FIND_BOOKINGS, show_ids=array(show_ids), ids=array(uuids)))

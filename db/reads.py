@@ -50,6 +50,7 @@ async def create_show(
     total_seats: int,
     seats_per_row: int,
     hold_seconds: int,
+    max_pending_seats: int | None = None,
 ) -> Show:
     """Add a show, all its seats free.
 
@@ -67,6 +68,7 @@ async def create_show(
             "total_seats": total_seats,
             "seats_per_row": seats_per_row,
             "hold_seconds": hold_seconds,
+            "max_pending_seats": max_pending_seats,
         },
     )
     return show_from(rows[0])
@@ -160,4 +162,4 @@ async def list_due(
 
 def _booked_at(row: Row) -> BookedAt:
     clock, *columns = row
-    return booking_from(columns[:11]).at(clock), show_from(columns[11:])
+    return booking_from(columns[:12]).at(clock), show_from(columns[12:])

@@ -5,12 +5,12 @@ from db.pool import Row
 
 
 def show_from(row: Row) -> Show:
-    """Read a show off its nine columns, `id` to `confirmed_seats`."""
+    """Read a show off its ten columns, `id` to `max_pending_seats`."""
     return Show(*row)
 
 
 def booking_from(row: Row) -> Booking:
-    """Read a booking off its eleven columns, `show_id` to `fingerprint`."""
+    """Read a booking off its twelve columns, `show_id` to `owner`."""
     show_id, id_, user_name, status, reason, seat_numbers, *rest = row
     return Booking(
         show_id,

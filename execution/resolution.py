@@ -12,6 +12,7 @@ from strawberry.types.field import StrawberryField
 from execution.arguments import compile_arguments
 from execution.coercion import Irregular
 from execution.completion import Completion, Pure
+from execution.guard import guards_of
 from execution.run import Field, Run, Source
 from execution.waiting import pends
 
@@ -64,7 +65,7 @@ def resolver_step(
     """A field with a resolver, which is called just once."""
     resolver, stock = own.base_resolver, field.definition.resolve
     assert stock is not None, "Strawberry gives every field a resolver"
-    if resolver is None or own.extensions or source.schema.exception_handlers:
+    if resolver is None or guards_of(own) is None or source.schema.exception_handlers:
         by_stock = resolve_by_stock(source, field, stock)
         return _step(by_stock, field, completion)
     by_closure = compile_resolver(source, own, field, stock)
@@ -85,12 +86,15 @@ def compile_resolver(
     info_name = resolver.info_parameter.name if resolver.info_parameter else None
     make_info = source.schema.config.info_class
     by_stock = resolve_by_stock(source, field, stock)
+    asks = [guard.ask for guard in guards_of(own) or ()]
 
     def resolve(value: Any, run: Run, path: Path) -> Any:
         try:
             given = arguments(run.values)
         except Irregular:
             return by_stock(value, run, path)
+        for ask in asks:
+            ask(run.context)
         for name in parents:
             given[name] = value
         if info_name:

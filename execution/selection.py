@@ -35,6 +35,7 @@ from execution.completion import (
     complete_list,
     complete_not_null,
 )
+from execution.guard import guards_of
 from execution.objects import complete_object
 from execution.resolution import (
     Resolve,
@@ -112,7 +113,7 @@ class Selections:
         completion = self._complete(field.type, field)
         own = field.definition.extensions[DEFINITION]
         stock = field.definition.subscribe
-        if stock is None or own.extensions or own.base_resolver is None:
+        if stock is None or guards_of(own) is None or own.base_resolver is None:
             raise Irregular
         return Subscribing(field, compile_resolver(self._source, own, field, stock), completion)
 

@@ -11,6 +11,7 @@ from db.desk import Answer
 from db.seat_maps import SeatMaps
 from resolvers.views import booking_view
 from schema import results
+from schema.errors import Forbidden
 
 REFUSED_BEFORE = "This was refused before, with this key. To try again, send a new key."
 
@@ -50,6 +51,8 @@ def book_answer(answer: Answer, show_id: ID, seat_maps: SeatMaps) -> results.Boo
                 message="This idempotency key was used before, with another input.",
                 booking=booking_view(booking, show, seat_maps),
             )
+        case outcomes.TooManyHeld(held, most):
+            raise _too_many_held(held, most)
         case outcomes.NoSuchSeats(numbers) if show:
             return invalid_input([beyond_the_house(numbers, show.total_seats)])
     return show_not_found(show_id)
@@ -85,6 +88,13 @@ def cancel_answer(
         case Answer(outcomes.Done(booking), Show() as show):
             return booking_view(booking, show, seat_maps)
     return booking_not_found(booking_id)
+
+
+def _too_many_held(held: int, most: int) -> Forbidden:
+    return Forbidden(
+        f"One customer may hold {most} seats at once, and {held} are held.",
+        {"limit": {"name": "pendingSeats", "max": most}, "pendingSeats": held},
+    )
 
 
 def _refusal(booking: Booking, unavailable: Sequence[int], available: int) -> str:

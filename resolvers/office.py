@@ -5,7 +5,8 @@ from typing import Any
 
 import strawberry
 
-from access.caller import Caller
+from access.caller import Caller, Role
+from booking.model import Booking
 from db.auditor import Auditor
 from db.desk import Desk
 from db.expiry import Expiry
@@ -24,12 +25,27 @@ class Office:
     seat_maps: SeatMaps
     expiry: Expiry
     auditor: Auditor
+    max_pending_seats: int
 
 
 def caller_of(info: Info) -> Caller:
     """Who asks."""
     caller: Caller = info.context["caller"]
     return caller
+
+
+def owner_of(info: Info) -> str | None:
+    """Whose bookings the caller may see and change; None for those of everybody."""
+    caller = caller_of(info)
+    return None if caller.role is Role.ADMIN else caller.owner
+
+
+def may_see(info: Info, booking: Booking) -> bool:
+    """Whether the caller may know of a booking."""
+    caller = caller_of(info)
+    if caller.role is Role.CUSTOMER:
+        return booking.owner == caller.owner
+    return caller.role is Role.ADMIN
 
 
 def office_of(info: Info) -> Office:

@@ -9,8 +9,9 @@ from strawberry import ID, UNSET, argument
 import booking.model as model
 from booking.inputs import clean
 from db.reads import BookingPlace, ShowPlace, list_bookings, list_shows, read_bookings, read_show
-from resolvers.office import Info, Office, office_of
+from resolvers.office import Info, Office, may_see, office_of
 from resolvers.paging import booking_page, page_size, show_page
+from resolvers.rules import FOR_ADMINS, FOR_CUSTOMERS
 from resolvers.views import booking_view, report_view, show_view
 from schema import ids
 from schema.audit import AuditReport
@@ -34,7 +35,7 @@ class Query:
         self, info: Info, id: Annotated[ID, argument(description="The id of a show or a booking.")]
     ) -> Node | None:
         office = office_of(info)
-        return await _show(office, id) or await _booking(office, id)
+        return await _show(office, id) or await _booking(info, id)
 
     @strawberry.field(description="A show, or null where there is none with this id.")
     async def show(
@@ -69,13 +70,19 @@ class Query:
         ]
         return show_page(page, size, _given(after))
 
-    @strawberry.field(description="A booking, or null where there is none with this id.")
+    @strawberry.field(
+        description="A booking, or null where there is none with this id. For customers, theirs, "
+        "and for admins.",
+        extensions=FOR_CUSTOMERS,
+    )
     async def booking(
         self, info: Info, id: Annotated[ID, argument(description="The booking's id.")]
     ) -> Booking | None:
-        return await _booking(office_of(info), id)
+        return await _booking(info, id)
 
-    @strawberry.field(description="Bookings, the newest first, page by page. For admins.")
+    @strawberry.field(
+        description="Bookings, the newest first, page by page. For admins.", extensions=FOR_ADMINS
+    )
     async def bookings(
         self,
         info: Info,
@@ -110,7 +117,8 @@ class Query:
     @strawberry.field(
         description="Replay the log of changes, and hold it against seats, bookings and counters: "
         "of one show, or of show after show for about five seconds. Sales go on meanwhile. One "
-        "audit at a time, else UNAVAILABLE. For admins."
+        "audit at a time, else UNAVAILABLE. For admins.",
+        extensions=FOR_ADMINS,
     )
     async def audit(
         self,
@@ -134,10 +142,13 @@ async def _show(office: Office, id_: str) -> Show | None:
     return show_view(show, office.seat_maps) if show else None
 
 
-async def _booking(office: Office, id_: str) -> Booking | None:
-    key = ids.parse_booking_id(id_)
+async def _booking(info: Info, id_: str) -> Booking | None:
+    """A booking that the caller may see; another's is looked up as long, and is not there."""
+    office, key = office_of(info), ids.parse_booking_id(id_)
     found = [] if key is None else await read_bookings(office.database, [key])
-    return booking_view(*found[0], office.seat_maps) if found else None
+    if not found or not may_see(info, found[0][0]):
+        return None
+    return booking_view(*found[0], office.seat_maps)
 
 
 def _given(argument: Any) -> Any:

@@ -10,7 +10,8 @@ import strawberry
 from strawberry import ID, UNSET, argument
 
 from db.reads import read_bookings, read_show
-from resolvers.office import Info, office_of
+from resolvers.office import Info, may_see, office_of
+from resolvers.rules import FOR_CUSTOMERS
 from resolvers.views import booking_view, update_view
 from schema import ids
 from schema.errors import BadRequest
@@ -53,7 +54,9 @@ class Subscription:
 
     @strawberry.subscription(
         description="The booking as it is, then each change of its status, up to FAILED, which is "
-        "the last. A hold that lapsed is told when its expiry is committed: within two seconds."
+        "the last. A hold that lapsed is told when its expiry is committed: within two seconds. "
+        "For customers, theirs, and for admins.",
+        extensions=FOR_CUSTOMERS,
     )
     async def booking(
         self, info: Info, id: Annotated[ID, argument(description="The booking's id.")]
@@ -61,7 +64,7 @@ class Subscription:
         office = office_of(info)
         key = ids.parse_booking_id(id)
         found = [] if key is None else await read_bookings(office.database, [key])
-        if key is None or not found:
+        if key is None or not found or not may_see(info, found[0][0]):
             raise BadRequest("There is no booking with this id.")
         booking, show = found[0]
         yield booking_view(booking, show, office.seat_maps)

@@ -29,6 +29,7 @@ def show_view(show: Show, seat_maps: SeatMaps) -> api.Show:
         pending_seats=show.pending_seats,
         confirmed_seats=show.confirmed_seats,
         hold_seconds=show.hold_seconds,
+        max_pending_seats=show.max_pending_seats,
         load_seat_map=partial(_load_seat_map, show, seat_maps),
     )
 

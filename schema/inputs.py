@@ -18,6 +18,11 @@ class CreateShowInput:
         default=UNSET,
         description="How long a booking stays PENDING, in seconds: 5 to 86400, by default 120.",
     )
+    max_pending_seats: int | None = strawberry.field(
+        default=UNSET,
+        description="How many seats one customer may hold PENDING at once: 1 to 100000, by default "
+        "as the server's setting says.",
+    )
 
 
 @strawberry.input(
@@ -36,13 +41,13 @@ class BookSeatsInput:
     user_name: str | None = strawberry.field(
         default=UNSET,
         description="Who it is for: 1 to 200 characters. May be left out only where a token says "
-        "who calls.",
+        "who calls. A customer's bookings are for the token's name, whatever is here.",
     )
     confirm: bool | None = strawberry.field(
         default=False, description="True: CONFIRMED at once, without a hold."
     )
     idempotency_key: str | None = strawberry.field(
         default=UNSET,
-        description="A key of yours, 1 to 255 characters, unique for this show: the same key and "
-        "input answers the same booking, however often it is sent.",
+        description="A key of yours, 1 to 255 characters, unique for this show and you: the same "
+        "key and input answers the same booking, however often it is sent.",
     )

@@ -91,6 +91,10 @@ class Show(Node):
     hold_seconds: int = strawberry.field(
         description="How long a booking stays PENDING, in seconds."
     )
+    max_pending_seats: int | None = strawberry.field(
+        description="How many seats one customer may hold PENDING at once; null: as many as the "
+        "server's setting says."
+    )
     load_seat_map: Private[Callable[[], Awaitable[SeatMap]]]
 
     @strawberry.field(description="Its seats, one by one.")

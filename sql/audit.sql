@@ -22,7 +22,7 @@ SELECT least(
 -- A show, and a time that all of the snapshot is older than.
 SELECT
     clock_timestamp(), id, name, start_time, total_seats, seats_per_row, hold_seconds,
-    version, pending_seats, confirmed_seats
+    version, pending_seats, confirmed_seats, max_pending_seats
 FROM shows
 WHERE id = %(show_id)s;
 

@@ -10,7 +10,7 @@ FROM unnest(%(show_ids)s::bigint[], %(ids)s::uuid[]) AS asked (show_id, id)
 CROSS JOIN LATERAL (
     SELECT
         show_id, id, user_name, status, failure_reason, seat_numbers,
-        created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+        created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner
     FROM bookings
     WHERE bookings.show_id = asked.show_id AND bookings.id BETWEEN asked.id AND asked.id
     ORDER BY bookings.id
@@ -18,18 +18,36 @@ CROSS JOIN LATERAL (
 ) AS met;
 
 -- name: find_keys
--- The bookings that were made with these idempotency keys.
+-- The bookings that were made with these idempotency keys, each by the key's owner.
 SELECT met.*
-FROM json_to_recordset(%(keys)s::json) AS asked (show_id bigint, key text)
+FROM json_to_recordset(%(keys)s::json) AS asked (show_id bigint, owner text, key text)
 CROSS JOIN LATERAL (
     SELECT
         show_id, id, user_name, status, failure_reason, seat_numbers,
-        created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+        created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner
     FROM bookings
     WHERE bookings.show_id = asked.show_id
+        AND bookings.owner BETWEEN asked.owner AND asked.owner
         AND bookings.idempotency_key BETWEEN asked.key AND asked.key
-    ORDER BY bookings.idempotency_key
+    ORDER BY bookings.owner, bookings.idempotency_key
     LIMIT 1
+) AS met;
+
+-- name: find_held
+-- The PENDING bookings of these customers.
+SELECT met.*
+FROM json_to_recordset(%(owners)s::json) AS asked (show_id bigint, owner text)
+CROSS JOIN LATERAL (
+    SELECT
+        show_id, id, user_name, status, failure_reason, seat_numbers,
+        created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner
+    FROM bookings
+    WHERE bookings.show_id = asked.show_id
+        AND bookings.owner BETWEEN asked.owner AND asked.owner
+        AND bookings.status = 'PENDING'
+        AND bookings.owner <> ''
+    ORDER BY bookings.owner
+    LIMIT 100000 -- a booking has a seat at least, and no show has more
 ) AS met;
 
 -- name: find_holders
@@ -48,7 +66,7 @@ FROM (
 CROSS JOIN LATERAL (
     SELECT
         show_id, id, user_name, status, failure_reason, seat_numbers,
-        created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+        created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner
     FROM bookings
     WHERE bookings.show_id = holder.show_id AND bookings.id BETWEEN holder.id AND holder.id
     ORDER BY bookings.id
@@ -59,7 +77,7 @@ CROSS JOIN LATERAL (
 -- The bookings of these shows whose holds have passed their deadlines.
 SELECT
     show_id, id, user_name, status, failure_reason, seat_numbers,
-    created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+    created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner
 FROM bookings
 WHERE show_id = ANY(%(show_ids)s::bigint[])
     AND status = 'PENDING'
@@ -70,15 +88,15 @@ ORDER BY expires_at;
 -- Add new bookings.
 INSERT INTO bookings (
     show_id, id, user_name, status, failure_reason, seat_numbers,
-    created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+    created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner
 )
 SELECT
     show_id, id, user_name, status, failure_reason, seat_numbers,
-    created_at, expires_at, confirmed_at, idempotency_key, fingerprint
+    created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner
 FROM json_to_recordset(%(bookings)s::json) AS new (
     show_id bigint, id uuid, user_name text, status text, failure_reason text,
     seat_numbers integer[], created_at timestamptz, expires_at timestamptz,
-    confirmed_at timestamptz, idempotency_key text, fingerprint bytea
+    confirmed_at timestamptz, idempotency_key text, fingerprint bytea, owner text
 );
 
 -- name: move_bookings
@@ -121,9 +139,9 @@ LIMIT %(size)s;
 SELECT
     clock_timestamp() AS clock,
     bookings.show_id, bookings.id, user_name, status, failure_reason, seat_numbers,
-    bookings.created_at, expires_at, confirmed_at, idempotency_key, fingerprint,
+    bookings.created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner,
     shows.id, name, start_time, total_seats, seats_per_row, hold_seconds,
-    version, pending_seats, confirmed_seats
+    version, pending_seats, confirmed_seats, max_pending_seats
 FROM unnest(%(show_ids)s::bigint[], %(ids)s::uuid[]) AS asked (show_id, id)
 JOIN bookings USING (show_id, id)
 JOIN shows ON shows.id = bookings.show_id;
@@ -137,9 +155,9 @@ WITH moment AS MATERIALIZED (
 SELECT
     moment.clock,
     bookings.show_id, bookings.id, user_name, status, failure_reason, seat_numbers,
-    bookings.created_at, expires_at, confirmed_at, idempotency_key, fingerprint,
+    bookings.created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner,
     shows.id, name, start_time, total_seats, seats_per_row, hold_seconds,
-    version, pending_seats, confirmed_seats
+    version, pending_seats, confirmed_seats, max_pending_seats
 FROM moment, bookings
 JOIN shows ON shows.id = bookings.show_id
 WHERE (bookings.created_at, bookings.show_id, bookings.id)

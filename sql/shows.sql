@@ -4,22 +4,25 @@ SELECT nextval(pg_get_serial_sequence('shows', 'id'));
 
 -- name: create_show
 -- Add a show with all its seats free, unless this was done before; returns it.
-INSERT INTO shows (id, name, folded_name, start_time, total_seats, seats_per_row, hold_seconds)
+INSERT INTO shows (
+    id, name, folded_name, start_time, total_seats, seats_per_row, hold_seconds, max_pending_seats
+)
 OVERRIDING SYSTEM VALUE
 VALUES (
-    %(id)s, %(name)s, %(folded_name)s, %(start_time)s, %(total_seats)s, %(seats_per_row)s, %(hold_seconds)s
+    %(id)s, %(name)s, %(folded_name)s, %(start_time)s, %(total_seats)s, %(seats_per_row)s, %(hold_seconds)s,
+    %(max_pending_seats)s
 )
 -- Set to what it is, so that it is returned; nobody else has this id.
 ON CONFLICT ON CONSTRAINT shows_pkey DO UPDATE SET name = excluded.name
 RETURNING
     id, name, start_time, total_seats, seats_per_row, hold_seconds,
-    version, pending_seats, confirmed_seats;
+    version, pending_seats, confirmed_seats, max_pending_seats;
 
 -- name: read_shows
 -- The shows with these ids; unknown ids are left out.
 SELECT
     id, name, start_time, total_seats, seats_per_row, hold_seconds,
-    version, pending_seats, confirmed_seats
+    version, pending_seats, confirmed_seats, max_pending_seats
 FROM shows
 WHERE id = ANY(%(ids)s::bigint[]);
 
@@ -27,7 +30,7 @@ WHERE id = ANY(%(ids)s::bigint[]);
 -- A page of shows by start time, after a place in that order; returns them in order.
 SELECT
     id, name, start_time, total_seats, seats_per_row, hold_seconds,
-    version, pending_seats, confirmed_seats
+    version, pending_seats, confirmed_seats, max_pending_seats
 FROM shows
 WHERE (start_time, id) > (%(after_time)s::timestamptz, %(after_id)s::bigint)
     AND start_time > %(starts_after)s::timestamptz
@@ -48,7 +51,7 @@ SELECT locked.*, clock_timestamp()
 FROM (
     SELECT
         id, name, start_time, total_seats, seats_per_row, hold_seconds,
-        version, pending_seats, confirmed_seats
+        version, pending_seats, confirmed_seats, max_pending_seats
     FROM shows
     WHERE id = ANY(%(ids)s::bigint[])
     ORDER BY id
@@ -66,7 +69,7 @@ SELECT locked.*, clock_timestamp()
 FROM (
     SELECT
         id, name, start_time, total_seats, seats_per_row, hold_seconds,
-        version, pending_seats, confirmed_seats
+        version, pending_seats, confirmed_seats, max_pending_seats
     FROM shows
     WHERE id = ANY(%(ids)s::bigint[])
     ORDER BY id

@@ -24,7 +24,7 @@ async def opened(url: str) -> AsyncIterator[Office]:
     database = Database(url)
     seat_maps = SeatMaps(database)
     desk = Desk(database, seat_maps.apply)
-    office = Office(database, desk, seat_maps, Expiry(database, desk), Auditor(database))
+    office = Office(database, desk, seat_maps, Expiry(database, desk), Auditor(database), 20)
     await database.open()
     try:
         yield office

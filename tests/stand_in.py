@@ -52,6 +52,7 @@ class StandIn(Database):
             self.seat_maps,
             cast(Expiry, self),
             cast(Auditor, self),
+            20,
         )
         self.context: dict[str, Any] = {
             "office": Office(*parts),
