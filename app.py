@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from ipaddress import ip_address
 from types import FrameType
 from typing import Any
 
@@ -17,8 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
-from access.caller import EVERYBODY
+from access.doorkeeper import Doorkeeper
+from access.keys import KeySet, OneSecret
+from access.tokens import Tokens
+from db.api_keys import ApiKeys
 from db.auditor import Auditor
 from db.desk import Desk
 from db.errors import Unavailable
@@ -90,6 +95,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     expiry = Expiry(database, desk)
     auditor, most = Auditor(database), settings.max_pending_seats
     app.state.office = graphql.office = Office(database, desk, seat_maps, expiry, auditor, most)
+    graphql.doorkeeper = Doorkeeper(await _tokens(settings), ApiKeys(database).find)
     await database.open()
     _on_stop_signals(partial(_take_leave, desk))
     _spare_the_collector()
@@ -103,6 +109,18 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         watcher.cancel()
         await _close("the look-out for changes", asyncio.wait({watcher}))
         await _close("the connections", database.close())
+
+
+async def _tokens(settings: Settings) -> Tokens | None:
+    """What reads tokens; None without access control."""
+    issuer, audience = settings.auth_issuer, settings.auth_audience
+    if settings.auth_secret is not None:
+        return Tokens(OneSecret(settings.auth_secret.get_secret_value()), issuer, audience)
+    if settings.auth_jwks is None:
+        return None
+    keys = KeySet(settings.auth_jwks)
+    await keys.open()
+    return Tokens(keys, issuer, audience)
 
 
 def _take_leave(desk: Desk) -> None:
@@ -125,8 +143,11 @@ class BoxOfficeApp(GraphQLApp):
 
     office: Office
 
+    doorkeeper: Doorkeeper
+
     async def make_context(self, sender: Sender) -> dict[str, Any]:
-        return {"office": self.office, "caller": EVERYBODY}
+        caller = await self.doorkeeper.admit(sender.authorization, sender.peer)
+        return {"office": self.office, "caller": caller}
 
 
 async def to_explorer(request: Request) -> Response:
@@ -148,6 +169,26 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+def _reached_from_afar(scope: Scope) -> bool:
+    """Whether others than this machine can reach the address that somebody has come to."""
+    host = (scope.get("server") or [""])[0]
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return False  # a Unix socket, or a test's client
+
+
+async def _refuse_strangers(scope: Scope, receive: Receive, send: Send) -> None:
+    message = (
+        "Without AUTH_SECRET or AUTH_JWKS everybody is admin, and only this machine is served."
+    )
+    error = {"message": message, "extensions": {"code": "FORBIDDEN"}}
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).close(1008)
+    else:
+        await JSONResponse({"errors": [error]}, status_code=403)(scope, receive, send)
+
+
 graphql = BoxOfficeApp(schema)
 
 
@@ -162,6 +203,13 @@ class BoxOffice(Starlette):
     refuse_plainly = staticmethod(graphql.refuse_plainly)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] != "lifespan"
+            and graphql.doorkeeper.open_to_all
+            and _reached_from_afar(scope)
+        ):
+            await _refuse_strangers(scope, receive, send)
+            return
         if scope["type"] == "http" and scope["path"] == "/graphql":
             scope["app"] = self
             await graphql(scope, receive, send)

@@ -1,7 +1,8 @@
-"""What is done about a box office beside the server: `./boxoffice audit`, on a live database.
+"""What is done about a box office beside the server: audits, API keys, tokens.
 
-The exit status of an audit is 0 where all agrees and 1 where something differs; 2 if the command or
-a setting is unusable, and 3 if the database can't be had.
+`./boxoffice audit`, `apikey` and `token`, on a live database. The exit status is 0 where all is
+well, 1 where an audit finds something that differs, 2 if the command or a setting is unusable, and
+3 if the database can't be had.
 """
 
 import argparse
@@ -9,12 +10,15 @@ import asyncio
 import signal
 import sys
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import jwt
 import psycopg
 from pydantic import ValidationError
 
+from booking.inputs import MAX_NAME_LENGTH, check_text
 from booking.replay import Difference
+from db.api_keys import create_api_key, list_api_keys, revoke_api_key
 from db.audit import Report, audit_show, audit_shows, connected
 from db.embedded.binaries import PostgresError
 from db.embedded.server import find_running
@@ -22,6 +26,8 @@ from schema.ids import parse_show_id, show_id
 from settings import Settings, explain, without_password
 
 DIFFERENT, UNUSABLE, NO_DATABASE = 1, 2, 3
+# Of a token for trying out.
+LONGEST_HOURS = 24 * 366
 # Somebody at a terminal is told how far it has come.
 PROGRESS_INTERVAL = 1.0
 
@@ -36,8 +42,11 @@ def main() -> None:
         _fail(explain(error), UNUSABLE)
     url = settings.database_url
     try:
+        if asked.run is _token:
+            _say(_token(settings, asked))
+            return
         url = url or find_running(settings.data_dir / "postgres")
-        found = asyncio.run(_audit(url, asked.show))
+        found = asyncio.run(asked.run(url, asked))
     except PostgresError as error:
         _fail(str(error), NO_DATABASE)
     except psycopg.Error as error:
@@ -57,7 +66,89 @@ def _read_command() -> argparse.Namespace:
         "setting is unusable, 3 if the database can't be had.",
     )
     audit.add_argument("--show", type=_show_key, metavar="ID", help="only this show (default: all)")
+    audit.set_defaults(run=_audit)
+    _add_apikey(commands)
+    _add_token(commands)
     return parser.parse_args()
+
+
+def _add_apikey(commands: Any) -> None:
+    apikey = commands.add_parser("apikey", help="keys for the scripts of admins")
+    actions = apikey.add_subparsers(required=True, metavar="ACTION")
+    create = actions.add_parser("create", help="make a key, and print it this once")
+    create.add_argument("name", type=_name, help="what it is for")
+    create.set_defaults(run=_create_api_key)
+    actions.add_parser("list", help="list the keys, never their secrets").set_defaults(
+        run=_list_api_keys
+    )
+    revoke = actions.add_parser("revoke", help="end a key; servers know within five seconds")
+    revoke.add_argument("id", type=int)
+    revoke.set_defaults(run=_revoke_api_key)
+
+
+def _add_token(commands: Any) -> None:
+    token = commands.add_parser(
+        "token", help="make a token for trying out, signed with AUTH_SECRET, and print it"
+    )
+    token.add_argument("--name", type=_name, default="Ada", help="who it is for (default: Ada)")
+    token.add_argument("--subject", type=_name, help="the subject (default: the name)")
+    token.add_argument("--admin", action="store_true", help="an admin's (default: a customer's)")
+    token.add_argument("--hours", type=_hours, default=24.0, help="good for so long (default: 24)")
+    token.set_defaults(run=_token)
+
+
+def _name(text: str) -> str:
+    if problems := [*check_text("name", text, MAX_NAME_LENGTH)]:
+        raise argparse.ArgumentTypeError(problems[0].message)
+    return text
+
+
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 < hours <= LONGEST_HOURS:
+        raise argparse.ArgumentTypeError(f"must be more than 0, and at most {LONGEST_HOURS}")
+    return hours
+
+
+def _token(settings: Settings, asked: argparse.Namespace) -> str:
+    """Make a token as an identity provider would."""
+    if settings.auth_secret is None:
+        _fail("AUTH_SECRET is not set: there is nothing to sign a token with", UNUSABLE)
+    now = time.time()
+    claims = {
+        "iss": settings.auth_issuer,
+        "aud": settings.auth_audience,
+        "sub": asked.subject or asked.name,
+        "name": asked.name,
+        "roles": ["admin"] if asked.admin else [],
+        "iat": int(now),
+        "exp": int(now + 3_600 * asked.hours),
+    }
+    return jwt.encode(claims, settings.auth_secret.get_secret_value(), "HS256")
+
+
+async def _create_api_key(url: str, asked: argparse.Namespace) -> int:
+    """Make a key. What can be kept of it is printed, and only the secret's hash is in the table."""
+    async with connected(url) as conn:
+        _say(await create_api_key(conn, asked.name))
+    return 0
+
+
+async def _list_api_keys(url: str, asked: argparse.Namespace) -> int:
+    async with connected(url) as conn:
+        for id_, name, created_at, revoked_at in await list_api_keys(conn):
+            end = f", revoked {revoked_at:%Y-%m-%d %H:%M}" if revoked_at else ""
+            _say(f"{id_}  {name}  (made {created_at:%Y-%m-%d %H:%M}{end})")
+    return 0
+
+
+async def _revoke_api_key(url: str, asked: argparse.Namespace) -> int:
+    async with connected(url) as conn:
+        name = await revoke_api_key(conn, asked.id)
+    if name is None:
+        _fail(f"there is no API key {asked.id}", UNUSABLE)
+    _say(f"revoked {asked.id}  {name}")
+    return 0
 
 
 def _show_key(text: str) -> int:
@@ -68,8 +159,9 @@ def _show_key(text: str) -> int:
     return key
 
 
-async def _audit(url: str, show: int | None) -> int:
+async def _audit(url: str, asked: argparse.Namespace) -> int:
     """Audit a show or all, and print what differs; returns how many differences there are."""
+    show: int | None = asked.show
     screen = _Screen()
     async with connected(url) as conn:
         if show is None:

@@ -4,8 +4,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# RFC 7518, 3.2: a key of the size of the hash or larger.
+LEAST_SECRET_BYTES = 32
 
 PROJECT = Path(__file__).resolve().parent
 
@@ -50,6 +53,19 @@ class Settings(BaseSettings):
         "A thousand maps of a thousand seats, with two fields a seat, take 40.",
     )
 
+    auth_secret: SecretStr | None = Field(
+        default=None,
+        description="The secret that tokens are signed with (HS256), 32 bytes or more.",
+    )
+    auth_jwks: str | None = Field(
+        default=None,
+        description="Or the public keys that they are signed with (RS256, ES256): a JWKS file, or "
+        "a URL of one.",
+    )
+    auth_issuer: str = Field(default="boxoffice", description="Who issues the tokens: their `iss`.")
+    auth_audience: str = Field(
+        default="boxoffice", description="Whom the tokens are for: their `aud`."
+    )
     max_pending_seats: int = Field(
         default=20,
         ge=1,
@@ -57,6 +73,26 @@ class Settings(BaseSettings):
         description="How many seats of a show one customer may hold PENDING at once, unless the "
         "show says otherwise.",
     )
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether there is no access control: everybody is admin."""
+        return self.auth_secret is None and self.auth_jwks is None
+
+    @field_validator("auth_secret")
+    @classmethod
+    def _refuse_short(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < LEAST_SECRET_BYTES:
+            raise ValueError(f"must have {LEAST_SECRET_BYTES} bytes or more")
+        return secret
+
+    @model_validator(mode="after")
+    def _refuse_ambiguous(self) -> "Settings":
+        if self.auth_secret is not None and self.auth_jwks is not None:
+            raise ValueError("AUTH_SECRET: set it or AUTH_JWKS, not both")
+        if self.auth_jwks and not {"auth_issuer", "auth_audience"} <= self.model_fields_set:
+            raise ValueError("AUTH_JWKS: set AUTH_ISSUER and AUTH_AUDIENCE, too")
+        return self
 
     @field_validator("data_dir")
     @classmethod
@@ -76,10 +112,11 @@ class Settings(BaseSettings):
 
 def explain(error: ValidationError) -> str:
     """Say which settings are unusable and why, a line each, never quoting a value."""
-    return "\n".join(
-        f"{str(detail['loc'][0]).upper()}: {detail['msg'].removeprefix('Value error, ')}"
-        for detail in error.errors(include_input=False)
-    )
+    lines = []
+    for detail in error.errors(include_input=False):
+        field = f"{str(detail['loc'][0]).upper()}: " if detail["loc"] else ""
+        lines.append(f"{field}{detail['msg'].removeprefix('Value error, ')}")
+    return "\n".join(lines)
 
 
 def without_password(message: str, url: str | None) -> str:

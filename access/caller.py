@@ -22,7 +22,8 @@ class Caller:
         owner: whose the bookings are that a customer makes: the token's subject. Empty is the box
             office, which all admins are.
         name: who a customer's bookings are for.
-        expires_at: when this is no longer so, in seconds since 1970; None where it stays so.
+        expires_at: when to ask again whether this is so, in seconds since 1970; None where it
+            stays so.
     """
 
     role: Role

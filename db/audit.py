@@ -82,7 +82,7 @@ async def connected(url: str) -> AsyncIterator[Connection]:
         psycopg.Error: the database can't be reached.
     """
     conn = await Connection.connect(
-        url, autocommit=True, connect_timeout=10, application_name="boxoffice audit"
+        url, autocommit=True, connect_timeout=10, application_name="boxoffice"
     )
     async with conn:
         await conn.execute(SET_UP_SESSION, SESSION_LIMITS)

@@ -21,7 +21,7 @@ from db.embedded.binaries import PostgresError
 from db.embedded.data_directory import hold
 from db.embedded.server import PostgresServer
 from db.migrations import MigrationError, migrate
-from server.listener import ListenError, listen
+from server.listener import ListenError, is_loopback, listen
 from server.processes import run, stop_with_parent
 from server.welcome import Place, place_of_server, place_of_url, welcome
 from settings import Settings, explain, without_password
@@ -38,11 +38,22 @@ def main() -> None:
     _exit_on_signals()
     stop_with_parent()
     try:
+        _refuse_strangers(settings)
         serve(settings)
     except (PostgresError, MigrationError, ListenError) as error:
         _fail(str(error), status=1)
     except psycopg.Error as error:
         _fail(f"DATABASE_URL: {without_password(str(error), settings.database_url)}", status=1)
+
+
+def _refuse_strangers(settings: Settings) -> None:
+    """Without access control nobody but this machine may come."""
+    if settings.open_to_all and not is_loopback(settings.host):
+        _fail(
+            f"HOST is {settings.host}, which others can reach, and there is no access control: "
+            "whoever comes would be admin. Set AUTH_SECRET or AUTH_JWKS, or leave HOST out.",
+            status=2,
+        )
 
 
 def serve(settings: Settings) -> None:
@@ -56,7 +67,7 @@ def serve(settings: Settings) -> None:
         migrate(url)
         # The app, in this process and in others, finds the database as its setting.
         os.environ["DATABASE_URL"] = url
-        sys.stdout.write(welcome(listener, place))
+        sys.stdout.write(welcome(listener, place, settings.open_to_all))
         sys.stdout.flush()
         run(listener, settings.web_concurrency)
 

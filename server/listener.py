@@ -5,6 +5,7 @@ import errno
 import socket
 import time
 from datetime import timedelta
+from ipaddress import ip_address
 
 BACKLOG = 2048
 # uvloop accepts one connection in each round of a loop, however many come; so it is given the
@@ -19,6 +20,15 @@ LONGEST_STALL = timedelta(seconds=30)
 
 class ListenError(Exception):
     """The address can't be listened on; the text says why and what to do."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine can reach an address; so is one that doesn't exist."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return True
+    return all(ip_address(address[0]).is_loopback for *_, address in found)
 
 
 def listen(host: str, port: int) -> socket.socket:

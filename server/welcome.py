@@ -13,6 +13,13 @@ TRY = (
     'mutation { createShow(input: {name: "Matinee", startTime: "2030-01-01T20:00:00Z", '
     "totalSeats: 100}) { ... on Show { id } } }"
 )
+FOR_TRYING_OUT = """
+  #############################################################
+  #   FOR TRYING OUT: THERE IS NO ACCESS CONTROL.             #
+  #   EVERYONE WHO REACHES THIS SERVER IS ADMIN.              #
+  #   Set AUTH_SECRET or AUTH_JWKS before anybody else does.  #
+  #############################################################
+"""
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -39,13 +46,15 @@ def place_of_url(url: str) -> Place:
     return Place(f"{host}{port}, database {words.get('dbname') or 'default'}", "DATABASE_URL")
 
 
-def welcome(listener: socket.socket, place: Place) -> str:
+def welcome(listener: socket.socket, place: Place, open_to_all: bool) -> str:
     """Return the screen: addresses, data, and a command that works when pasted."""
     address = _address(listener)
     body = json.dumps({"query": TRY})
+    warning = FOR_TRYING_OUT if open_to_all else ""
+    token = "" if open_to_all else " -H 'authorization: Bearer '$TOKEN"
     return f"""
   Boxoffice
-
+{warning}
     GraphQL   {address}/graphql  (in a browser: the explorer)
     Health    {address}/healthz  {address}/readyz
     Data      {place.location}
@@ -53,7 +62,7 @@ def welcome(listener: socket.socket, place: Place) -> str:
 
   Try it:
 
-    curl {address}/graphql -H 'content-type: application/json' \\
+    curl {address}/graphql -H 'content-type: application/json'{token} \\
       -d '{body}'
 
   Ctrl-C stops it; the data stays.

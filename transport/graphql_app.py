@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -21,10 +24,12 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
+from strawberry.types.unset import UNSET
 
+from access.caller import Caller
 from execution.schema import UNPREPARED
 from execution.shared import EncodedResult
-from schema.errors import STATUS, describe
+from schema.errors import STATUS, Unauthenticated, describe
 from transport.bodies import (
     GRAPHQL,
     MAX_BODY_BYTES,
@@ -34,13 +39,16 @@ from transport.bodies import (
     negotiate,
     require_json,
 )
-from transport.event_stream import EventStream, encoded_event
+from transport.event_stream import EventStream, Watch, encoded_event
 from transport.plain_post import PlainPost, read_plain_head, read_plain_post, replay
 from transport.sender import Sender, sender_of
 from transport.stalls import in_time
 from transport.web_socket import SocketAdapter, SocketHandler
 
 INIT_TIMEOUT = timedelta(seconds=10)
+# A clock that is set meanwhile is looked at again within this time; in seconds, as the next.
+LONGEST_SLEEP = 3_600.0
+TRY_AGAIN = 5.0
 
 
 _CONTENT_TYPES = {name: f"{name}; charset=utf-8".encode() for name in (GRAPHQL, PLAIN)}
@@ -57,6 +65,23 @@ CUT_OFF = _refusal(
 )
 # Nothing was done. Whoever is before them is heard within the second.
 CROWDED = _refusal("Too many are waiting at the box office. Try again in a moment.", retryAfter=1)
+
+
+NO_LONGER_KNOWN = (
+    encoded_event(
+        orjson.dumps(
+            {
+                "errors": [
+                    {
+                        "message": "The token has expired.",
+                        "extensions": {"code": "UNAUTHENTICATED"},
+                    }
+                ]
+            }
+        )
+    )
+    + b"event: complete\r\ndata:\r\n\r\n"
+)
 
 
 def to_answer(result: ExecutionResult) -> GraphQLHTTPResponse:
@@ -82,6 +107,8 @@ def status_of(answer: Any, media_type: str) -> int:
 async def send_whole(send: Send, status: int, content_type: bytes, body: bytes) -> None:
     """Send an answer that is whole already."""
     headers = [(b"content-length", b"%d" % len(body)), (b"content-type", content_type)]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -162,7 +189,44 @@ class GraphQLApp(GraphQL[Any, None]):
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> dict[str, Any]:
-        return await self.make_context(sender_of(request))
+        sender = sender_of(request)
+        if isinstance(request, WebSocket):
+            return {"sender": sender}  # who that is, its first message may say
+        context = {**await self.make_context(sender), "sender": sender}
+        request.state.context = context
+        return context
+
+    async def on_ws_connect(self, context: Any) -> Any:
+        """Find out who calls, by the message that opens a WebSocket or by its handshake."""
+        sender, params = context["sender"], context["connection_params"]
+        given = params.get("Authorization", params.get("authorization", sender.authorization))
+        if not isinstance(given, str | None):
+            raise Unauthenticated("The authorization must be a string.")
+        context["sender"] = replace(sender, authorization=given)
+        context.update(await self.make_context(context["sender"]))
+        return UNSET
+
+    def watch(self, context: Any) -> Watch | None:
+        """What waits until a caller is no longer who they were; None where that never happens."""
+        caller: Caller | None = context.get("caller")
+        if caller is None or caller.expires_at is None:
+            return None
+        return partial(self._watch, context, caller)
+
+    async def _watch(self, context: Any, caller: Caller) -> None:
+        while caller.expires_at is not None:
+            left = caller.expires_at - time.time()
+            if left > 0:
+                await asyncio.sleep(min(left, LONGEST_SLEEP))
+                continue
+            try:
+                context.update(await self.make_context(context["sender"]))
+                caller = context["caller"]
+            except Exception as error:
+                if describe(error)[0] != "UNAVAILABLE":
+                    return
+                await asyncio.sleep(TRY_AGAIN)
+        await asyncio.Event().wait()
 
     async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         stalled = False
@@ -211,6 +275,8 @@ class GraphQLApp(GraphQL[Any, None]):
         body = self.encode_json({"errors": [{"message": message, "extensions": extensions}]})
         media_type = negotiate(request.headers.get("accept", ""))
         kind = LastAnswer if status == 413 else Response
+        if status == 401:
+            headers = {**(headers or {}), "www-authenticate": "Bearer"}
         return kind(body, status, headers, f"{media_type}; charset=utf-8")
 
     def decode_json(self, data: str | bytes) -> object:
@@ -282,4 +348,7 @@ class GraphQLApp(GraphQL[Any, None]):
 
         headers = {**sub_response.headers, **transport.headers}
         beat = transport.heartbeat_message(self.encode_json_string)
-        return EventStream(events(), headers, beat, transport.heartbeat_interval)
+        over = self.watch(request.state.context)
+        return EventStream(
+            events(), headers, beat, transport.heartbeat_interval, over, NO_LONGER_KNOWN
+        )

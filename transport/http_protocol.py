@@ -160,6 +160,8 @@ class HttpProtocol(PartingProtocol):
             head += name, b": ", value, b"\r\n"
         if not cycle.keep_alive:
             head.append(b"connection: close\r\n")
+        if status == 401:
+            head.append(b"www-authenticate: Bearer\r\n")
         length = len(body)
         head.append(b"content-length: %d\r\ncontent-type: %b\r\n\r\n" % (length, content_type))
         self.transport.write(b"".join((*head, body)))

@@ -1,6 +1,7 @@
 """Subscriptions over WebSocket: graphql-transport-ws, with no message trusted."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -17,7 +18,7 @@ from strawberry.types.execution import PreExecutionError
 
 from execution.pushing import Answers
 from execution.shared import EncodedResult
-from schema.errors import RateLimited, log, reveal
+from schema.errors import RateLimited, describe, log, reveal
 from transport.socket_protocol import SHORT_WAY
 
 # A page watches a handful of shows; each operation may hold one unsent update in memory.
@@ -82,6 +83,14 @@ def find_payload_flaw(payload: object) -> str | None:
     return None
 
 
+# graphql-transport-ws has a code for the first two; the last is RFC 6455's "try again later".
+_CLOSE_CODES = {
+    "UNAUTHENTICATED": 4403,
+    "FORBIDDEN": 4403,
+    "RATE_LIMITED": 4429,
+    "UNAVAILABLE": 1013,
+}
+
 _NEXT = b'{"id":%b,"type":"next","payload":'
 
 
@@ -90,13 +99,37 @@ def _cannot(*parts: bytes) -> bool:
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
+    view: Any
     websocket: SocketAdapter
+    watching: asyncio.Task[None] | None = None
 
     async def handle_message(self, message: Any) -> None:
         if flaw := find_flaw(message):
             await self.handle_invalid_message(flaw)
         else:
             await super().handle_message(message)
+
+    async def handle_connection_init(self, message: Any) -> None:
+        """Let in who is somebody. Clients come again with another token on 4403."""
+        try:
+            await super().handle_connection_init(message)
+        except Exception as error:
+            code, _, _ = describe(error)
+            await self.websocket.close(_CLOSE_CODES.get(code, 1011), code)
+            return
+        over = self.connection_acknowledged and self.view.watch(self.context)
+        if over and self.watching is None:
+            self.watching = asyncio.create_task(self.send_away(over()))
+            self.watching.add_done_callback(self._task_done)
+
+    async def send_away(self, over: Coroutine[Any, Any, None]) -> None:
+        await over
+        await self.websocket.close(4403, "The token has expired.")
+
+    async def shutdown(self) -> None:
+        if self.watching:
+            self.watching.cancel()
+        await super().shutdown()
 
     async def handle_subscribe(self, message: Any) -> None:
         full = len(self.operations) >= MAX_OPERATIONS_PER_SOCKET

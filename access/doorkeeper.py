@@ -1,0 +1,93 @@
+"""The doorkeeper: who somebody is, by what they show."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from access.caller import EVERYBODY, Caller, Role
+from access.tokens import TokenError, Tokens
+from schema.errors import Unauthenticated
+
+API_KEY_PREFIX = "bo_"
+# An API key may be revoked while its subscriptions go on; they are asked so often, in seconds.
+ASK_AGAIN = 30.0
+
+FindApiKey = Callable[[str], Awaitable[int | None]]
+"""The id of an API key that is in force; None for any other text."""
+
+log = logging.getLogger("boxoffice.access")
+
+
+class LogIns(Protocol):
+    """Who counts failed log-ins."""
+
+    async def may_try(self, client: str) -> None:
+        """Raise RateLimited where a client has failed too often."""
+
+    async def failed(self, client: str) -> None:
+        """Count a failure."""
+
+
+class Doorkeeper:
+    """Tells callers apart. Without `tokens` there is no access control: everybody is admin."""
+
+    def __init__(
+        self, tokens: Tokens | None, find_api_key: FindApiKey, log_ins: LogIns | None = None
+    ) -> None:
+        self._tokens = tokens
+        self._find_api_key = find_api_key
+        self._log_ins = log_ins
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether there is no access control."""
+        return self._tokens is None
+
+    async def admit(self, authorization: str | None, address: str) -> Caller:
+        """Say who calls.
+
+        Args:
+            authorization: "Bearer" and a token or an API key; None for a visitor.
+            address: where from.
+
+        Raises:
+            Unauthenticated: that is nobody; whoever shows something must be somebody.
+            RateLimited: there were too many who were nobody at this address.
+        """
+        if self._tokens is None:
+            return EVERYBODY
+        client = f"address:{address}"
+        if authorization is None:
+            return Caller(Role.VISITOR, client)
+        scheme, _, credential = authorization.partition(" ")
+        credential = credential.strip()
+        if scheme.lower() == "bearer":
+            if caller := self._tokens.recall(credential):
+                return caller
+            if caller := await self._check(credential, client):
+                return caller
+        else:
+            await self._refuse(client, "no Bearer")
+        raise Unauthenticated("That token or key is not valid, or no longer.")
+
+    async def _check(self, credential: str, client: str) -> Caller | None:
+        assert self._tokens is not None
+        if self._log_ins:
+            await self._log_ins.may_try(client)
+        if credential.startswith(API_KEY_PREFIX):
+            key = await self._find_api_key(credential)
+            if key is not None:
+                return Caller(Role.ADMIN, f"key:{key}", expires_at=time.time() + ASK_AGAIN)
+            await self._refuse(client, "no such API key")
+            return None
+        try:
+            return await self._tokens.read(credential)
+        except TokenError as error:
+            await self._refuse(client, str(error))
+            return None
+
+    async def _refuse(self, client: str, why: str) -> None:
+        log.info("a log-in from %s failed: %s", client, why)
+        if self._log_ins:
+            await self._log_ins.failed(client)
