@@ -95,6 +95,9 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     expiry = Expiry(database, desk)
     auditor, most = Auditor(database), settings.max_pending_seats
     app.state.office = graphql.office = Office(database, desk, seat_maps, expiry, auditor, most)
+    schema.introspection = settings.introspection
+    if not settings.introspection:
+        graphql.graphql_ide = None
     graphql.doorkeeper = Doorkeeper(await _tokens(settings), ApiKeys(database).find)
     await database.open()
     _on_stop_signals(partial(_take_leave, desk))

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     auth_audience: str = Field(
         default="boxoffice", description="Whom the tokens are for: their `aud`."
     )
+    introspection: bool = Field(
+        default=True, description="False refuses introspection, and shows no explorer."
+    )
     max_pending_seats: int = Field(
         default=20,
         ge=1,

@@ -12,6 +12,7 @@ from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
+    IntValueNode,
     OperationDefinitionNode,
     VariableNode,
     Visitor,
@@ -25,6 +26,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from execution import limits
 from execution.coercion import Irregular, Values, compile_variables
 from execution.objects import Steps, execute_serially, execute_together
 from execution.pushing import Answers
@@ -32,6 +34,7 @@ from execution.run import Run, Source
 from execution.selection import Selections, Subscribing
 from execution.shared import EncodedResult
 from execution.waiting import pends
+from schema.errors import TooMuch
 
 # Each set of values for the variables of @include and @skip has a plan of its own. A page has a
 # few of them; whoever tries all is served by the stock executor.
@@ -53,6 +56,7 @@ class Operation:
         document: what it is an operation of.
         weight: how many fields were compiled for it so far.
         grown: called whenever that has become more.
+        cost: what it asks for, once it is known that it doesn't depend on the variables.
     """
 
     def __init__(self, schema: Schema, document: DocumentNode, name: str | None) -> None:
@@ -66,6 +70,8 @@ class Operation:
         }
         self.type = OperationType(definition.operation.value)
         self.weight = 0
+        self.cost: int | None = None
+        self._pages_by_variable = limits.pages_by_variable(definition, document)
         # In what is shared, which may outlive the operation: it doesn't keep it in memory.
         self._identity = object()
         mutates = self.type is OperationType.MUTATION
@@ -74,9 +80,28 @@ class Operation:
         self._declared = [
             each.variable.name.value for each in definition.variable_definitions or ()
         ]
+        self._defaults = {
+            each.variable.name.value: int(each.default_value.value)
+            for each in definition.variable_definitions or ()
+            if isinstance(each.default_value, IntValueNode) and len(each.default_value.value) < 10
+        }
         self._conditions = _condition_variables(document, definition)
         self._plans: dict[Hashable, Steps | Subscribing | None] = {}
         self._coerce = _compile_variables(schema, definition)
+
+    def check_cost(self, sent: Variables, sizes: limits.Sizes) -> None:
+        """Refuse what asks for too much, seen with these variables.
+
+        Raises:
+            TooMuch: it does.
+        """
+        values = {**self._defaults, **sent}
+        cost = limits.cost_of(self.document, self._source.definition, values, sizes)
+        if cost > limits.MAX_COST:
+            message = f"The operation asks for too much: {cost:,} values or more."
+            raise TooMuch(message, "cost", limits.MAX_COST)
+        if not self._pages_by_variable:
+            self.cost = cost
 
     async def execute(
         self, sent: Variables, context: Any, root: Any, extensions: dict[str, Any] | None

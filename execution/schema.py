@@ -1,29 +1,23 @@
 """Strawberry's schema with a thin way: prepared operations, and errors that carry a code."""
 
-from collections.abc import AsyncGenerator, Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from execution import limits
 from execution.coercion import Irregular
 from execution.operation import Operation
 from execution.operations import Operations
 from execution.pushing import Answers
-from schema.errors import reveal
-
-# GraphiQL's introspection has 163 tokens, the whole contract in one query about 300. Validation
-# compares fields pair by pair: 1,000 tokens cost 90 ms at the worst, 2,000 twice that, 5,000 0.6 s.
-MAX_TOKENS = 1_000
-# Characters the lexer walks one by one even where they make no token: 1 MiB of them take 0.2 s.
-MAX_DOCUMENT_LENGTH = 100_000
-
+from schema.errors import TooMuch, reveal
 
 # What Strawberry raises for an operation that it does not even look at.
 UNPREPARED = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
@@ -49,7 +43,9 @@ class Schema(strawberry.Schema):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._sizes: limits.Sizes = kwargs.pop("sizes", limits.Sizes())
         super().__init__(*args, **kwargs)
+        self.introspection = True
         self._operations = Operations(self)
         # Extensions may do anything at any step: only the stock executor has room for them.
         self._extended = bool(self.extensions or self.directives)
@@ -80,8 +76,8 @@ class Schema(strawberry.Schema):
             provided_operation_name=operation_name,
             operation_extensions=operation_extensions,
             parse_options={
-                "max_tokens": MAX_TOKENS,
-                "max_source_length": MAX_DOCUMENT_LENGTH,  # type: ignore[typeddict-unknown-key]
+                "max_tokens": limits.MAX_TOKENS,
+                "max_source_length": limits.MAX_DOCUMENT_LENGTH,  # type: ignore[typeddict-unknown-key]
             },  # passed on to graphql-core's parser, which knows more options than the type
         )
         if known := self._find(query, operation_name):  # one for the stock executor, after all
@@ -104,11 +100,33 @@ class Schema(strawberry.Schema):
             return None
         context = self._create_execution_context(query, allowed, operation_name=name)
         runner = self.create_extensions_runner(context, [])
+        if query:
+            with suppress(GraphQLSyntaxError):  # which Strawberry has words for
+                context.graphql_document = limits.read(query)
+                limits.check(context.graphql_document, self.introspection)
         if error := await self._prepare_operation_async(context, runner):
             return error
         assert query is not None
         assert context.graphql_document is not None
         return self._operations.add(query, name, context.graphql_document)
+
+    async def _obtain(
+        self,
+        query: str | None,
+        name: str | None,
+        allowed: Collection[OperationType],
+        variables: Mapping[str, Any] | None,
+    ) -> Prepared:
+        """The operation, prepared now or before, unless it asks for too much."""
+        try:
+            operation: Prepared = self._find(query, name)
+            if operation is None:
+                operation = await self._prepare(query, name, allowed)
+            if isinstance(operation, Operation) and operation.cost is None:
+                operation.check_cost(variables or {}, self._sizes)
+        except TooMuch as error:
+            return self.refuse(GraphQLError(str(error), original_error=error))
+        return operation
 
     async def execute(
         self,
@@ -124,9 +142,7 @@ class Schema(strawberry.Schema):
         # A subscription run as a query would answer once, with an iterator for its data.
         allowed = EXECUTABLE.intersection(allowed_operation_types or EXECUTABLE)
         try:
-            operation: Prepared = self._find(query, operation_name)
-            if operation is None:
-                operation = await self._prepare(query, operation_name, allowed)
+            operation = await self._obtain(query, operation_name, allowed, variable_values)
             if isinstance(operation, PreExecutionError):
                 return self._reveal_errors(operation)
             if operation and operation.type in allowed:
@@ -165,9 +181,7 @@ class Schema(strawberry.Schema):
         allowed = EVERY_TYPE.intersection(allowed_operation_types or EVERY_TYPE)
         # What cannot be prepared has an error that Strawberry words for streams.
         with suppress(Irregular, *UNPREPARED):
-            operation: Prepared = self._find(query, operation_name)
-            if operation is None:
-                operation = await self._prepare(query, operation_name, allowed)
+            operation = await self._obtain(query, operation_name, allowed, variable_values)
             if isinstance(operation, PreExecutionError):
                 return self._coded(_only(operation))
             if operation and operation.type in allowed:

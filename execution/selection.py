@@ -36,6 +36,7 @@ from execution.completion import (
     complete_not_null,
 )
 from execution.guard import guards_of
+from execution.limits import MAX_FIELDS
 from execution.objects import complete_object
 from execution.resolution import (
     Resolve,
@@ -47,10 +48,6 @@ from execution.resolution import (
 )
 from execution.run import Field, Run, Source
 from execution.waiting import pends
-
-# Fragments in fragments grow to a power of their length when they are spread out. The contract in
-# one query has some 100 fields.
-MAX_FIELDS = 500
 
 DEFINITION = GraphQLCoreConverter.DEFINITION_BACKREF
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from strawberry.schema.config import StrawberryConfig
 
+from execution.limits import Sizes
 from execution.schema import Schema
 from resolvers.mutations import Mutation
 from resolvers.queries import Query
@@ -14,10 +15,14 @@ from schema.scalars import DATE_TIME, Time
 
 SDL_FILE = Path(__file__).parent.parent / "schema" / "schema.graphql"
 
+# A hall has some hundred seats; the audit of a show reads all that was ever done about it.
+SIZES = Sizes({"seats": 100, "differences": 100, "audit": 100}, frozenset({"shows", "bookings"}))
+
 schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
+    sizes=SIZES,
     config=StrawberryConfig(scalar_map={datetime: DATE_TIME, Time: DATE_TIME}),
 )
 

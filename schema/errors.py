@@ -49,6 +49,13 @@ class BadRequest(ApiError):
     code = "BAD_REQUEST"
 
 
+class TooMuch(BadRequest):
+    """The request asks for more than one may."""
+
+    def __init__(self, message: str, name: str, maximum: int) -> None:
+        super().__init__(message, {"limit": {"name": name, "max": maximum}})
+
+
 class Unauthenticated(ApiError):
     """Nobody knows who calls."""
 

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 import strawberry.schema.schema as strawberry_schema
-from graphql import parse
+from graphql import DocumentNode, parse
 from graphql.execution import Executor
 from strawberry.types import ExecutionContext
 
+from execution import limits
 from execution.coercion import Irregular
+from execution.limits import MAX_FIELDS
 from execution.operation import MAX_PLANS
 from execution.operations import CHARACTERS_A_FIELD, LARGEST, MAX_WEIGHT, Operations
-from execution.selection import MAX_FIELDS, Selections
+from execution.selection import Selections
 from resolvers.api import schema
 from schema import ids
 from tests.equality import told
@@ -103,13 +105,17 @@ def test_a_subscription_never_reaches_the_stock_executor(executors: list[Executo
 
 def test_what_was_seen_is_parsed_and_validated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
-    parse_anew = strawberry_schema._parse_operation_document
+    read, parse_anew = limits.read, strawberry_schema._parse_operation_document
 
     def note(context: ExecutionContext) -> None:
-        if context.graphql_document is None:
-            parsed.append(context.query or "")
+        assert context.graphql_document is not None
         parse_anew(context)
 
+    def read_and_note(text: str) -> DocumentNode:
+        parsed.append(text)
+        return read(text)
+
+    monkeypatch.setattr(limits, "read", read_and_note)
     monkeypatch.setattr(strawberry_schema, "_parse_operation_document", note)
     unusual = 'query ($n: Int) { __type(name: "Show") { name } shows(first: $n) { __typename } }'
     asked: list[tuple[str, dict[str, Any]]]
@@ -160,6 +166,8 @@ def test_fragments_that_multiply_are_given_up_early(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Selections, "_step", note)
     text = multiplied("show seatMap seats")
+    monkeypatch.setattr(limits, "check", lambda *_: None)
+    monkeypatch.setattr(limits, "MAX_COST", float("inf"))
     assert asyncio.run(run(text, {}, office())).data == {"booking": None}
     assert len(steps) == MAX_FIELDS + 1
     asyncio.run(run(text, {}, office()))

@@ -30,7 +30,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from execution.schema import MAX_TOKENS, Schema
+from execution.limits import MAX_TOKENS
+from execution.schema import Schema
 from schema.errors import BadRequest, Unavailable
 from transport import event_stream, graphql_app, stalls
 from transport.bodies import GRAPHQL, MAX_BODY_BYTES, PLAIN
@@ -629,8 +630,10 @@ def test_a_silent_event_stream_shows_that_it_lives(
 ) -> None:
     made = event_stream.EventStream.__init__
 
-    def impatient(self: Any, events: Any, headers: Any, beat: str, every: float) -> None:
-        made(self, events, headers, beat, 0.05)
+    def impatient(
+        self: Any, events: Any, headers: Any, beat: str, every: float, *more: Any
+    ) -> None:
+        made(self, events, headers, beat, 0.05, *more)
 
     monkeypatch.setattr(event_stream.EventStream, "__init__", impatient)
     request = {"query": "subscription { silence }"}

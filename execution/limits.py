@@ -1,0 +1,254 @@
+"""How much one document may ask for: seen before it is validated, which can be made dear."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLSyntaxError,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    parse,
+)
+
+from schema.errors import TooMuch
+
+# GraphiQL's introspection has 163 tokens, the whole contract in one query about 300. Validation
+# compares fields pair by pair: 1,000 tokens cost 90 ms at the worst, 2,000 twice that, 5,000 0.6 s.
+MAX_TOKENS = 1_000
+# Characters the lexer walks one by one even where they make no token: 1 MiB of them take 0.2 s.
+MAX_DOCUMENT_LENGTH = 100_000
+# GraphiQL's introspection is 15 deep, the contract 7.
+MAX_DEPTH = 16
+MAX_ALIASES = 50
+MAX_DIRECTIVES = 50
+# Each booking of a mutation is a command, and each root field of a query a statement or more.
+MAX_ROOT_FIELDS = 20
+MAX_OPERATIONS = 20
+MAX_VARIABLES = 50
+MAX_FRAGMENTS = 30
+MAX_SPREADS = 60
+# A name stands in the answer as often as there are objects: a hundred thousand seats.
+MAX_ALIAS_LENGTH = 64
+# Fields with fragments spread out, in which they can grow to a power of their length.
+MAX_FIELDS = 500
+# Validation compares each field with all of the same name: a pair takes some 5 us.
+MAX_NAMESAKES = 60
+# A type leads to its fields, and they to types: without a bound, to all there are, each time.
+MAX_INTROSPECTED_LISTS = 3
+INTROSPECTED_LISTS = frozenset({"fields", "inputFields", "interfaces", "possibleTypes"})
+# A page of a hundred shows with all that a list shows of them costs 1,500; of twenty with their
+# maps 10,000, which is refused.
+MAX_COST = 5_000
+PAGE_SIZE = 20
+
+Fragments = Mapping[str, FragmentDefinitionNode]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How long lists are, where no `first` says so: by the field's name."""
+
+    lists: Mapping[str, int] = field(default_factory=dict)
+    pages: frozenset[str] = frozenset()
+
+
+def read(text: str) -> DocumentNode:
+    """Parse a document, if it is not too large.
+
+    Raises:
+        TooMuch: it is.
+        GraphQLSyntaxError: it is no GraphQL.
+    """
+    if len(text) > MAX_DOCUMENT_LENGTH:
+        raise TooMuch("The document is too long.", "characters", MAX_DOCUMENT_LENGTH)
+    try:
+        return parse(text, max_tokens=MAX_TOKENS)
+    except GraphQLSyntaxError as error:
+        if f"more than {MAX_TOKENS} tokens" in error.message:
+            raise TooMuch("The document has too many tokens.", "tokens", MAX_TOKENS) from None
+        if "nested too deeply" in error.message:
+            raise TooMuch("The document is nested too deeply.", "depth", MAX_DEPTH) from None
+        raise
+
+
+def check(document: DocumentNode, introspection: bool = True) -> None:
+    """Refuse a document that asks for too much, whichever of its operations is run.
+
+    Raises:
+        TooMuch: it does; `limit` in the error's extensions says of what.
+    """
+    _Survey(document, introspection).conclude()
+
+
+def cost_of(
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+    sizes: Sizes,
+) -> int:
+    """How many values an operation asks for, where each list is as long as it may get."""
+    return _Bill(_fragments(document), variables, sizes).cost(operation.selection_set)
+
+
+def pages_by_variable(operation: OperationDefinitionNode, document: DocumentNode) -> bool:
+    """Whether what it costs depends on its variables."""
+    return any(
+        argument.name.value == "first" and isinstance(argument.value, VariableNode)
+        for node in _fields(operation, document)
+        for argument in node.arguments or ()
+    )
+
+
+def _fields(operation: OperationDefinitionNode, document: DocumentNode) -> Iterator[FieldNode]:
+    waiting = [operation.selection_set, *(f.selection_set for f in _fragments(document).values())]
+    while waiting:
+        for node in waiting.pop().selections:
+            if isinstance(node, FieldNode):
+                yield node
+            if isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set:
+                waiting.append(node.selection_set)
+
+
+def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    definitions = document.definitions
+    return {d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)}
+
+
+class _Bill:
+    """The cost of one operation. A fragment is reckoned up once."""
+
+    def __init__(self, fragments: Fragments, variables: Mapping[str, Any], sizes: Sizes) -> None:
+        self._fragments = fragments
+        self._variables = variables
+        self._sizes = sizes
+        self._known: dict[str, int] = {}
+
+    def cost(self, selections: SelectionSetNode | None) -> int:
+        if selections is None:
+            return 0
+        total = 0
+        for node in selections.selections:
+            if isinstance(node, FragmentSpreadNode):
+                total += self._of_fragment(node.name.value)
+            elif isinstance(node, FieldNode):
+                if not node.name.value.startswith("__"):  # introspection has a bound of its own
+                    total += 1 + self._length(node) * self.cost(node.selection_set)
+            elif isinstance(node, InlineFragmentNode):
+                total += self.cost(node.selection_set)
+        return total
+
+    def _of_fragment(self, name: str) -> int:
+        if name not in self._known:
+            fragment = self._fragments.get(name)
+            self._known[name] = self.cost(fragment.selection_set) if fragment else 0
+        return self._known[name]
+
+    def _length(self, node: FieldNode) -> int:
+        for argument in node.arguments or ():
+            if argument.name.value == "first":
+                return self._page(argument.value)
+        name = node.name.value
+        return PAGE_SIZE if name in self._sizes.pages else self._sizes.lists.get(name, 1)
+
+    def _page(self, value: Any) -> int:
+        size = self._variables.get(value.name.value) if isinstance(value, VariableNode) else None
+        if isinstance(value, IntValueNode):
+            size = int(value.value) if len(value.value) < 10 else MAX_COST
+        # What is no page's size is refused where it is used.
+        return size if type(size) is int and 0 < size <= MAX_COST else PAGE_SIZE
+
+
+class _Survey:
+    """One walk over a document: counts, depths, and fields with their fragments spread out."""
+
+    def __init__(self, document: DocumentNode, introspection: bool) -> None:
+        self._document = document
+        self._introspection = introspection
+        self._fragments = _fragments(document)
+        self._sizes: dict[str, tuple[int, int, int, int]] = {}
+        self._open: set[str] = set()
+        self._counts: Counter[str] = Counter()
+        self._names: Counter[str] = Counter()
+
+    def conclude(self) -> None:
+        operations = [
+            d for d in self._document.definitions if isinstance(d, OperationDefinitionNode)
+        ]
+        _bound("operations", "operations", len(operations), MAX_OPERATIONS)
+        _bound("fragments", "fragments", len(self._fragments), MAX_FRAGMENTS)
+        for operation in operations:
+            variables = operation.variable_definitions or ()
+            _bound("variables", "variables", len(variables), MAX_VARIABLES)
+            self._count_directives(operation)
+            for variable in variables:
+                self._count_directives(variable)
+        for fragment in self._fragments.values():
+            self._of_fragment(fragment.name.value)
+            self._count_directives(fragment)
+        for operation in operations:
+            fields, depth, lists, roots = self._of(operation.selection_set)
+            _bound("fields", "fields", fields, MAX_FIELDS)
+            _bound("levels", "depth", depth, MAX_DEPTH)
+            _bound("introspected lists", "introspection", lists, MAX_INTROSPECTED_LISTS)
+            _bound("root fields", "rootFields", roots, MAX_ROOT_FIELDS)
+        _bound("aliases", "aliases", self._counts["aliases"], MAX_ALIASES)
+        _bound("directives", "directives", self._counts["directives"], MAX_DIRECTIVES)
+        _bound("fragments spread", "spreads", self._counts["spreads"], MAX_SPREADS)
+        namesakes = max(self._names.values(), default=0)
+        _bound("fields of one name", "namesakes", namesakes, MAX_NAMESAKES)
+
+    def _of(self, selections: SelectionSetNode | None) -> tuple[int, int, int, int]:
+        """Fields, levels, introspected lists one in another, and fields right here."""
+        fields = depth = lists = here = 0
+        for node in selections.selections if selections else ():
+            self._count_directives(node)
+            if isinstance(node, FieldNode):
+                self._name(node)
+                inner = self._of(node.selection_set)
+                listed = node.name.value in INTROSPECTED_LISTS
+                found = inner[0] + 1, inner[1] + 1, inner[2] + listed, 1
+            elif isinstance(node, FragmentSpreadNode):
+                self._counts["spreads"] += 1
+                found = self._of_fragment(node.name.value)
+            else:
+                assert isinstance(node, InlineFragmentNode)
+                found = self._of(node.selection_set)
+            fields, here = fields + found[0], here + found[3]
+            depth, lists = max(depth, found[1]), max(lists, found[2])
+        return fields, depth, lists, here
+
+    def _of_fragment(self, name: str) -> tuple[int, int, int, int]:
+        if name in self._open:
+            raise TooMuch("The document's fragments spread into each other.", "depth", MAX_DEPTH)
+        if name not in self._sizes:
+            self._open.add(name)
+            fragment = self._fragments.get(name)
+            self._sizes[name] = self._of(fragment.selection_set if fragment else None)
+            self._open.remove(name)
+        return self._sizes[name]
+
+    def _name(self, node: FieldNode) -> None:
+        name = node.name.value
+        if not self._introspection and name in ("__schema", "__type"):
+            raise TooMuch("Introspection is off.", "introspection", 0)
+        if node.alias:
+            self._counts["aliases"] += 1
+            _bound("letters of an alias", "aliasLength", len(node.alias.value), MAX_ALIAS_LENGTH)
+        self._names[node.alias.value if node.alias else name] += 1
+
+    def _count_directives(self, node: Any) -> None:
+        self._counts["directives"] += len(node.directives or ())
+
+
+def _bound(what: str, name: str, count: int, maximum: int) -> None:
+    if count > maximum:
+        raise TooMuch(f"The document has too many {what}: at most {maximum}.", name, maximum)
