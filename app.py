@@ -5,19 +5,20 @@ import gc
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from ipaddress import ip_address
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from access.doorkeeper import Doorkeeper
@@ -33,9 +34,12 @@ from db.seat_maps import SeatMaps
 from jobs.sweeper import start_sweeping
 from resolvers.api import schema
 from resolvers.office import Office
+from schema.errors import Forbidden
 from settings import Settings
 from transport.graphql_app import GraphQLApp
 from transport.last_call import last_call
+from transport.origins import PREFLIGHT, Origins
+from transport.pages import protect
 from transport.sender import Sender
 
 # Requests under way and their batch are some thousands of objects, and nearly all are freed without
@@ -95,6 +99,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     expiry = Expiry(database, desk)
     auditor, most = Auditor(database), settings.max_pending_seats
     app.state.office = graphql.office = Office(database, desk, seat_maps, expiry, auditor, most)
+    graphql.origins = Origins(settings.origins)
+    graphql.allowed_origins = list(settings.origins)
     schema.introspection = settings.introspection
     if not settings.introspection:
         graphql.graphql_ide = None
@@ -147,8 +153,12 @@ class BoxOfficeApp(GraphQLApp):
     office: Office
 
     doorkeeper: Doorkeeper
+    origins = Origins()
 
     async def make_context(self, sender: Sender) -> dict[str, Any]:
+        self.origins.check(sender)
+        if self.doorkeeper.open_to_all:
+            _refuse_other_names(sender.host)
         caller = await self.doorkeeper.admit(sender.authorization, sender.peer)
         return {"office": self.office, "caller": caller}
 
@@ -172,6 +182,20 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+def _refuse_other_names(host: str | None) -> None:
+    """Refuse who takes us for somebody else: a page whose name was made to lead to this machine."""
+    name = urlsplit(f"//{host or 'localhost'}").hostname or ""
+    if name != "localhost" and not _is_loopback(name):
+        raise Forbidden("Without access control only localhost is served.")
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
 def _reached_from_afar(scope: Scope) -> bool:
     """Whether others than this machine can reach the address that somebody has come to."""
     host = (scope.get("server") or [""])[0]
@@ -192,6 +216,25 @@ async def _refuse_strangers(scope: Scope, receive: Receive, send: Send) -> None:
         await JSONResponse({"errors": [error]}, status_code=403)(scope, receive, send)
 
 
+def _protected(send: Send, cors: Sequence[tuple[bytes, bytes]]) -> Send:
+    """`send`, with the headers that are on every answer."""
+
+    async def send_protected(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*protect(message.get("headers", ())), *cors]}
+        await send(message)
+
+    return send_protected
+
+
+async def _answer_preflight(cors: Sequence[tuple[bytes, bytes]], send: Send) -> None:
+    """Tell a browser whether a page may ask."""
+    headers = [*cors, *PREFLIGHT] if cors else []
+    start = {"type": "http.response.start", "status": 204 if cors else 403}
+    await send({**start, "headers": protect([*headers, (b"content-length", b"0")])})
+    await send({"type": "http.response.body", "body": b""})
+
+
 graphql = BoxOfficeApp(schema)
 
 
@@ -205,7 +248,21 @@ class BoxOffice(Starlette):
     plain_posts = staticmethod(graphql.answer_plainly)
     refuse_plainly = staticmethod(graphql.refuse_plainly)
 
+    def cors_head(self, origin: str) -> Sequence[tuple[bytes, bytes]]:
+        """The headers that let a page read an answer, for our HTTP protocol, too."""
+        return graphql.origins.head(origin)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = dict(scope["headers"])
+            cors = self.cors_head(headers.get(b"origin", b"").decode("latin-1"))
+            if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+                await _answer_preflight(cors, send)
+                return
+            send = _protected(send, cors)
+        await self._route(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
             scope["type"] != "lifespan"
             and graphql.doorkeeper.open_to_all

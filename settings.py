@@ -1,5 +1,6 @@
 """Every setting, read from the environment and from .env in the project; each documented here."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # RFC 7518, 3.2: a key of the size of the hash or larger.
 LEAST_SECRET_BYTES = 32
+
+ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 
 PROJECT = Path(__file__).resolve().parent
 
@@ -66,6 +69,11 @@ class Settings(BaseSettings):
     auth_audience: str = Field(
         default="boxoffice", description="Whom the tokens are for: their `aud`."
     )
+    allowed_origins: str = Field(
+        default="",
+        description="Origins whose pages may ask, beside our own: https://shop.example, separated "
+        "by commas. For HTTP (CORS) and WebSockets.",
+    )
     introspection: bool = Field(
         default=True, description="False refuses introspection, and shows no explorer."
     )
@@ -81,6 +89,20 @@ class Settings(BaseSettings):
     def open_to_all(self) -> bool:
         """Whether there is no access control: everybody is admin."""
         return self.auth_secret is None and self.auth_jwks is None
+
+    @property
+    def origins(self) -> list[str]:
+        """The allowed origins, as browsers write them."""
+        origins = (origin.strip().lower() for origin in self.allowed_origins.split(","))
+        return [origin for origin in origins if origin]
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _refuse_no_origins(cls, text: str) -> str:
+        for origin in filter(None, (part.strip() for part in text.split(","))):
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError("must be origins such as https://shop.example, without a path")
+        return text
 
     @field_validator("auth_secret")
     @classmethod

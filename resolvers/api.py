@@ -15,8 +15,8 @@ from schema.scalars import DATE_TIME, Time
 
 SDL_FILE = Path(__file__).parent.parent / "schema" / "schema.graphql"
 
-# A hall has some hundred seats; the audit of a show reads all that was ever done about it.
-SIZES = Sizes({"seats": 100, "differences": 100, "audit": 100}, frozenset({"shows", "bookings"}))
+# A hall has some hundred seats, and an audit tells the first hundred differences.
+SIZES = Sizes({"seats": 100, "differences": 100}, frozenset({"shows", "bookings"}))
 
 schema = Schema(
     query=Query,

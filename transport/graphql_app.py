@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -40,6 +40,7 @@ from transport.bodies import (
     require_json,
 )
 from transport.event_stream import EventStream, Watch, encoded_event
+from transport.pages import policy_of
 from transport.plain_post import PlainPost, read_plain_head, read_plain_post, replay
 from transport.sender import Sender, sender_of
 from transport.stalls import in_time
@@ -293,6 +294,10 @@ class GraphQLApp(GraphQL[Any, None]):
         if not isinstance(value, dict | None):
             raise HTTPException(400, "The JSON must be an object.")
         return value or {}
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        page = self.graphql_ide_html
+        return HTMLResponse(page, headers={"content-security-policy": policy_of(page)})
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         """Only a browser asks for HTML by name; Strawberry gives it to `*/*` too."""

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from transport.door import door_of
 from transport.last_call import last_call
+from transport.pages import WRITTEN
 from transport.parting import PartingProtocol
 from transport.plain_post import PlainPost, read_plain_head, read_plain_post
 from transport.sender import Sender
@@ -155,8 +156,11 @@ class HttpProtocol(PartingProtocol):
         """Send an answer in one write."""
         if last_call.given and not self.pipeline:
             cycle.keep_alive = False
-        head = [STATUS_LINE[status]]
-        for name, value in self.server_state.default_headers:
+        head = [STATUS_LINE[status], WRITTEN]
+        more = self.server_state.default_headers
+        if self._sender.origin is not None:
+            more = [*more, *self.config.loaded_app.cors_head(self._sender.origin)]
+        for name, value in more:
             head += name, b": ", value, b"\r\n"
         if not cycle.keep_alive:
             head.append(b"connection: close\r\n")
