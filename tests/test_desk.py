@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg.errors import UniqueViolation
 
+from access.caller import EVERYBODY
 from booking.commands import Command, Confirm, Done, Expire, Expired, NotFound, SeatsUnavailable
 from booking.decision import Decision
 from booking.model import BookingStatus
@@ -310,7 +311,9 @@ def test_a_client_is_told_when_to_come_back(
             document = (
                 "mutation ($input: BookSeatsInput!) { bookSeats(input: $input) { __typename } }"
             )
-            result = await schema.execute(document, {"input": given}, {"office": office})
+            result = await schema.execute(
+                document, {"input": given}, {"office": office, "caller": EVERYBODY}
+            )
             office.desk._serving = False
         assert result.errors
         assert result.errors[0].extensions == {"code": "UNAVAILABLE", "retryAfter": 3}
