@@ -21,8 +21,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from access.addresses import Network, client_address
 from access.doorkeeper import Doorkeeper
 from access.keys import KeySet, OneSecret
+from access.rates import Rates
 from access.tokens import Tokens
 from db.api_keys import ApiKeys
 from db.auditor import Auditor
@@ -104,7 +106,12 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     schema.introspection = settings.introspection
     if not settings.introspection:
         graphql.graphql_ide = None
-    graphql.doorkeeper = Doorkeeper(await _tokens(settings), ApiKeys(database).find)
+    rates = Rates(
+        settings.rate_limit_reads, settings.rate_limit_bookings, settings.rate_limit_logins
+    )
+    schema.gate = None if settings.open_to_all else rates
+    graphql.proxies = settings.proxies
+    graphql.doorkeeper = Doorkeeper(await _tokens(settings), ApiKeys(database).find, rates)
     await database.open()
     _on_stop_signals(partial(_take_leave, desk))
     _spare_the_collector()
@@ -154,12 +161,14 @@ class BoxOfficeApp(GraphQLApp):
 
     doorkeeper: Doorkeeper
     origins = Origins()
+    proxies: Sequence[Network] = ()
 
     async def make_context(self, sender: Sender) -> dict[str, Any]:
         self.origins.check(sender)
         if self.doorkeeper.open_to_all:
             _refuse_other_names(sender.host)
-        caller = await self.doorkeeper.admit(sender.authorization, sender.peer)
+        address = client_address(sender.peer, sender.forwarded_for, self.proxies)
+        caller = await self.doorkeeper.admit(sender.authorization, address)
         return {"office": self.office, "caller": caller}
 
 

@@ -1,9 +1,11 @@
 """Every setting, read from the environment and from .env in the project; each documented here."""
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from limits import parse
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -77,6 +79,25 @@ class Settings(BaseSettings):
     introspection: bool = Field(
         default=True, description="False refuses introspection, and shows no explorer."
     )
+    rate_limit_reads: str = Field(
+        default="600/minute",
+        description="How many operations that read one client may ask for in a process: a token's "
+        "subject, or a visitor's address.",
+    )
+    rate_limit_bookings: str = Field(
+        default="60/minute",
+        description="How many mutations one client may ask for in a process; each field counts.",
+    )
+    rate_limit_logins: str = Field(
+        default="10/minute",
+        description="How many log-ins may fail from one address in a process. Who is right goes "
+        "on.",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks of the proxies whose X-Forwarded-For is believed, "
+        "separated by commas: 10.0.0.0/8.",
+    )
     max_pending_seats: int = Field(
         default=20,
         ge=1,
@@ -95,6 +116,29 @@ class Settings(BaseSettings):
         """The allowed origins, as browsers write them."""
         origins = (origin.strip().lower() for origin in self.allowed_origins.split(","))
         return [origin for origin in origins if origin]
+
+    @property
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        """The networks of the trusted proxies."""
+        return [
+            ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip()
+        ]
+
+    @field_validator("rate_limit_reads", "rate_limit_bookings", "rate_limit_logins")
+    @classmethod
+    def _refuse_no_rate(cls, text: str) -> str:
+        try:
+            parse(text)
+        except ValueError:
+            raise ValueError("must be a rate such as 600/minute") from None
+        return text
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _refuse_no_networks(cls, text: str) -> str:
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            ip_network(part)
+        return text
 
     @field_validator("allowed_origins")
     @classmethod

@@ -22,11 +22,8 @@ log = logging.getLogger("boxoffice.access")
 class LogIns(Protocol):
     """Who counts failed log-ins."""
 
-    async def may_try(self, client: str) -> None:
-        """Raise RateLimited where a client has failed too often."""
-
-    async def failed(self, client: str) -> None:
-        """Count a failure."""
+    def failed(self, client: str) -> None:
+        """Count a failure; raise RateLimited where there were too many."""
 
 
 class Doorkeeper:
@@ -53,7 +50,7 @@ class Doorkeeper:
 
         Raises:
             Unauthenticated: that is nobody; whoever shows something must be somebody.
-            RateLimited: there were too many who were nobody at this address.
+            RateLimited: that is nobody, and so were too many others at this address.
         """
         if self._tokens is None:
             return EVERYBODY
@@ -68,26 +65,24 @@ class Doorkeeper:
             if caller := await self._check(credential, client):
                 return caller
         else:
-            await self._refuse(client, "no Bearer")
+            self._refuse(client, "no Bearer")
         raise Unauthenticated("That token or key is not valid, or no longer.")
 
     async def _check(self, credential: str, client: str) -> Caller | None:
         assert self._tokens is not None
-        if self._log_ins:
-            await self._log_ins.may_try(client)
         if credential.startswith(API_KEY_PREFIX):
             key = await self._find_api_key(credential)
             if key is not None:
                 return Caller(Role.ADMIN, f"key:{key}", expires_at=time.time() + ASK_AGAIN)
-            await self._refuse(client, "no such API key")
+            self._refuse(client, "no such API key")
             return None
         try:
             return await self._tokens.read(credential)
         except TokenError as error:
-            await self._refuse(client, str(error))
+            self._refuse(client, str(error))
             return None
 
-    async def _refuse(self, client: str, why: str) -> None:
+    def _refuse(self, client: str, why: str) -> None:
         log.info("a log-in from %s failed: %s", client, why)
         if self._log_ins:
-            await self._log_ins.failed(client)
+            self._log_ins.failed(client)

@@ -99,6 +99,11 @@ def cost_of(
     return _Bill(_fragments(document), variables, sizes).cost(operation.selection_set)
 
 
+def root_fields(operation: OperationDefinitionNode, document: DocumentNode) -> int:
+    """How many root fields an operation of a checked document has, with its fragments."""
+    return _Survey(document, introspection=True).root_fields(operation)
+
+
 def pages_by_variable(operation: OperationDefinitionNode, document: DocumentNode) -> bool:
     """Whether what it costs depends on its variables."""
     return any(
@@ -205,6 +210,9 @@ class _Survey:
         _bound("fragments spread", "spreads", self._counts["spreads"], MAX_SPREADS)
         namesakes = max(self._names.values(), default=0)
         _bound("fields of one name", "namesakes", namesakes, MAX_NAMESAKES)
+
+    def root_fields(self, operation: OperationDefinitionNode) -> int:
+        return self._of(operation.selection_set)[3]
 
     def _of(self, selections: SelectionSetNode | None) -> tuple[int, int, int, int]:
         """Fields, levels, introspected lists one in another, and fields right here."""

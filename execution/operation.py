@@ -56,6 +56,7 @@ class Operation:
         document: what it is an operation of.
         weight: how many fields were compiled for it so far.
         grown: called whenever that has become more.
+        fields_of_mutation: how many things it does; 0 for what only looks.
         cost: what it asks for, once it is known that it doesn't depend on the variables.
     """
 
@@ -71,10 +72,11 @@ class Operation:
         self.type = OperationType(definition.operation.value)
         self.weight = 0
         self.cost: int | None = None
+        mutates = self.type is OperationType.MUTATION
+        self.fields_of_mutation = limits.root_fields(definition, document) if mutates else 0
         self._pages_by_variable = limits.pages_by_variable(definition, document)
         # In what is shared, which may outlive the operation: it doesn't keep it in memory.
         self._identity = object()
-        mutates = self.type is OperationType.MUTATION
         self._execute_root: Any = execute_serially if mutates else execute_together
         self._source = Source(schema, document, definition, fragments, name)
         self._declared = [

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing, suppress
-from typing import Any
+from typing import Any, Protocol
 
 import strawberry
 from graphql import GraphQLError, GraphQLSyntaxError
@@ -17,7 +17,7 @@ from execution.coercion import Irregular
 from execution.operation import Operation
 from execution.operations import Operations
 from execution.pushing import Answers
-from schema.errors import TooMuch, reveal
+from schema.errors import RateLimited, TooMuch, reveal
 
 # What Strawberry raises for an operation that it does not even look at.
 UNPREPARED = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
@@ -26,6 +26,16 @@ UNPREPARED = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTy
 Prepared = Operation | PreExecutionError | None
 EVERY_TYPE = frozenset(OperationType)
 EXECUTABLE = EVERY_TYPE - {OperationType.SUBSCRIPTION}
+
+
+class Gate(Protocol):
+    """Who counts how often somebody asks, given an operation's context."""
+
+    def read(self, context: Any) -> None:
+        """Count an operation; raise RateLimited where there were too many."""
+
+    def book(self, context: Any, count: int) -> None:
+        """Count the root fields of a mutation."""
 
 
 class NamedOperation(ExecutionContext):
@@ -46,6 +56,7 @@ class Schema(strawberry.Schema):
         self._sizes: limits.Sizes = kwargs.pop("sizes", limits.Sizes())
         super().__init__(*args, **kwargs)
         self.introspection = True
+        self.gate: Gate | None = None
         self._operations = Operations(self)
         # Extensions may do anything at any step: only the stock executor has room for them.
         self._extended = bool(self.extensions or self.directives)
@@ -116,15 +127,23 @@ class Schema(strawberry.Schema):
         name: str | None,
         allowed: Collection[OperationType],
         variables: Mapping[str, Any] | None,
+        context: Any,
     ) -> Prepared:
-        """The operation, prepared now or before, unless it asks for too much."""
+        """The operation, prepared now or before, unless it asks for too much, or too often."""
+        gate = self.gate
         try:
-            operation: Prepared = self._find(query, name)
+            known = self._find(query, name)
+            operation: Prepared = known
+            # What can't be run is counted like what is read; so is the first of each mutation.
+            if gate and not (known and known.fields_of_mutation):
+                gate.read(context)
             if operation is None:
                 operation = await self._prepare(query, name, allowed)
+            if gate and isinstance(operation, Operation) and operation.fields_of_mutation:
+                gate.book(context, operation.fields_of_mutation)
             if isinstance(operation, Operation) and operation.cost is None:
                 operation.check_cost(variables or {}, self._sizes)
-        except TooMuch as error:
+        except (TooMuch, RateLimited) as error:
             return self.refuse(GraphQLError(str(error), original_error=error))
         return operation
 
@@ -142,7 +161,9 @@ class Schema(strawberry.Schema):
         # A subscription run as a query would answer once, with an iterator for its data.
         allowed = EXECUTABLE.intersection(allowed_operation_types or EXECUTABLE)
         try:
-            operation = await self._obtain(query, operation_name, allowed, variable_values)
+            operation = await self._obtain(
+                query, operation_name, allowed, variable_values, context_value
+            )
             if isinstance(operation, PreExecutionError):
                 return self._reveal_errors(operation)
             if operation and operation.type in allowed:
@@ -181,7 +202,9 @@ class Schema(strawberry.Schema):
         allowed = EVERY_TYPE.intersection(allowed_operation_types or EVERY_TYPE)
         # What cannot be prepared has an error that Strawberry words for streams.
         with suppress(Irregular, *UNPREPARED):
-            operation = await self._obtain(query, operation_name, allowed, variable_values)
+            operation = await self._obtain(
+                query, operation_name, allowed, variable_values, context_value
+            )
             if isinstance(operation, PreExecutionError):
                 return self._coded(_only(operation))
             if operation and operation.type in allowed:

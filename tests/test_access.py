@@ -37,7 +37,8 @@ JSON = "application/json"
 
 @pytest.fixture(scope="module")
 def guarded(shared_database_url: str) -> Iterator[Served]:
-    with serve(shared_database_url, AUTH_SECRET=SECRET) as server:
+    settings = {"AUTH_SECRET": SECRET, "RATE_LIMIT_LOGINS": "1000/minute"}
+    with serve(shared_database_url, **settings) as server:
         yield server
 
 
