@@ -111,7 +111,7 @@ def request(document: str, variables: Mapping[str, Any]) -> bytes:
     """An operation as it goes over the wire."""
     body = json.dumps({"query": document, "variables": variables}).encode()
     head = (
-        "POST /graphql HTTP/1.1\r\nhost: boxoffice\r\ncontent-type: application/json\r\n"
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         f"content-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

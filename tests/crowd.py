@@ -38,7 +38,7 @@ async def until(condition: Callable[[], T]) -> T:
 def request(query: str, close: bool = False, **variables: Any) -> bytes:
     """A plain POST as it is on the wire."""
     body = orjson.dumps({"query": query, "variables": variables})
-    head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     last = "connection: close\r\n" if close else ""
     return f"{head}{last}content-length: {len(body)}\r\n\r\n".encode() + body
 

@@ -20,7 +20,12 @@ ANSWER = b'{"data":{"__typename":"Query"}}'
 
 def request(*headers: str, method: str = "POST", body: str = BODY) -> bytes:
     """An HTTP request as it is on the wire."""
-    head = [f"{method} /graphql HTTP/1.1", "host: x", "content-type: application/json", *headers]
+    head = [
+        f"{method} /graphql HTTP/1.1",
+        "host: localhost",
+        "content-type: application/json",
+        *headers,
+    ]
     return "\r\n".join([*head, f"content-length: {len(body)}", "", body]).encode()
 
 
@@ -65,7 +70,7 @@ def test_an_answer_by_the_short_way_is_the_same_as_by_the_long_one(served: Serve
 
 def chunked(body: str) -> bytes:
     """The same request in chunks, which takes the long way."""
-    head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     chunks = f"{len(body):x}\r\n{body}\r\n0\r\n\r\n"
     return f"{head}transfer-encoding: chunked\r\n\r\n{chunks}".encode()
 

@@ -183,7 +183,9 @@ async def test_an_idle_connection_holds_nothing_up(server: Served) -> None:
 
 @run
 async def test_no_web_socket_is_opened_after_the_last_call(server: Served) -> None:
-    head = "GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    head = (
+        "GET /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    )
     async with connected(server) as (reader, writer):
         writer.write(head.encode())
         server.data("{ __typename }")
