@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
+
+import jwt
 
 from bench.failure import Failure
 from bench.postgres import SQL, Postgres
@@ -35,6 +38,8 @@ BOOK_GROUP = (
 USER = "Ada Lovelace"
 # Longer than any round, so that no hold lapses in it, as none does with the peers.
 HOLD_SECONDS = 3600
+CUSTOMERS = 1_000
+SECRET = "of a server that lives for a round, on loopback"
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,10 @@ class Contestant(ABC):
         """The same, by somebody who wants to know whether there is any point in going on."""
         return self.booking_body().replace("{ unavailable }", "{ unavailable availableSeats }")
 
+    def tokens(self) -> list[str]:
+        """What bookers show in turn; nothing where nobody is asked who they are."""
+        return []
+
     @contextmanager
     def served(self, postgres: Postgres, database: str) -> Iterator[Running]:
         """Run it on a database until the end of the block."""
@@ -119,12 +128,35 @@ class Boxoffice(Contestant):
             "HOST": "127.0.0.1",
             "PORT": "0",
             "WEB_CONCURRENCY": str(self.processes),
+            **self.settings(),
         }
         with running(self.command(), PROJECT, environment) as server:
             yield server
 
+    def settings(self) -> dict[str, str]:
+        """What is set beside the database and the address."""
+        return {}
+
     def command(self) -> list[str]:
         return [sys.executable, "-m", "server"]
+
+
+class GuardedBoxoffice(Boxoffice):
+    """This project with access control, asked by a thousand customers in turn."""
+
+    name = "Boxoffice with tokens"
+
+    def settings(self) -> dict[str, str]:
+        # One after another they book more than people do.
+        plenty = {"MAX_PENDING_SEATS": "100000", "RATE_LIMIT_BOOKINGS": "1000000/minute"}
+        return {"AUTH_SECRET": SECRET, **plenty}
+
+    def tokens(self) -> list[str]:
+        known = {"iss": "boxoffice", "aud": "boxoffice", "exp": int(time.time()) + HOLD_SECONDS}
+        return [
+            jwt.encode({**known, "sub": f"customer-{number}", "name": USER}, SECRET, "HS256")
+            for number in range(CUSTOMERS)
+        ]
 
 
 class BusyBoxoffice(Boxoffice):

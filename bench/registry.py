@@ -12,6 +12,7 @@ ROWS: dict[str, Row] = {
     "bookings": bookings.ten,
     "spread": bookings.thousand,
     "hot": bookings.one,
+    "access": bookings.guarded,
     "latency": latency.lone,
     "maps": maps.quiet,
     "maps-written": maps.written,

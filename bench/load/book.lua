@@ -1,6 +1,7 @@
 -- wrk: book one random seat after another, each seat once, and count what came of it.
---   wrk -s book.lua URL -- SHOWS BODY MARKER WIDTH SEATS SEED START
+--   wrk -s book.lua URL -- SHOWS BODY TOKENS MARKER WIDTH SEATS SEED START
 -- SHOWS   file with a show's id a line; BODY  file with a request's body, $SHOW and $SEAT in it
+-- TOKENS  file with a token a line, shown in turn; empty where nobody shows one
 -- MARKER  what only the answer to a booking that succeeded contains
 -- WIDTH   shows on sale at a time, of SEATS each; when they are sold out the next ones follow
 -- SEED    of the order; START  where in it to begin, for a run that goes on after another
@@ -31,11 +32,13 @@ function init(args)
   shows = {}
   for line in read(args[1]):gmatch("%S+") do shows[#shows + 1] = line end
   before, between, after = read(args[2]):match("^(.*)$SHOW(.*)$SEAT(.*)%s*$")
-  marker, width, seats = args[3], tonumber(args[4]), tonumber(args[5])
-  math.randomseed(tonumber(args[6]))
+  tokens = {}
+  for token in read(args[3]):gmatch("%S+") do tokens[#tokens + 1] = "Authorization: Bearer " .. token .. "\r\n" end
+  marker, width, seats = args[4], tonumber(args[5]), tonumber(args[6])
+  math.randomseed(tonumber(args[7]))
   order = shuffle(width * seats)
-  place, first, booked, refused, failed = tonumber(args[7]), 0, 0, 0, 0
-  head = "POST " .. wrk.path .. " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
+  place, first, booked, refused, failed = tonumber(args[8]), 0, 0, 0, 0
+  head = "POST " .. wrk.path .. " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 end
 
 function request()
@@ -47,7 +50,8 @@ function request()
   local at = order[place]
   local show = shows[first + at % width + 1]
   local body = before .. show .. between .. (math.floor(at / width) + 1) .. after
-  return head .. #body .. "\r\n\r\n" .. body
+  local shown = tokens[place % #tokens + 1] or ""
+  return head .. shown .. "Content-Length: " .. #body .. "\r\n\r\n" .. body
 end
 
 function response(status, headers, body)

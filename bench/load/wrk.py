@@ -54,7 +54,11 @@ class Counted:
 
 def book(contestant: Contestant, address: str, sale: Sale, load: Load, start: int = 0) -> Counted:
     """Have seats booked, one a request, in the sale's order from `start` on."""
-    files = {"shows": "\n".join(sale.shows), "body": contestant.booking_body()}
+    files = {
+        "shows": "\n".join(sale.shows),
+        "body": contestant.booking_body(),
+        "tokens": "\n".join(contestant.tokens()),
+    }
     numbers = (sale.width, sale.seats, sale.seed, start)
     rest = [contestant.booked, *(str(number) for number in numbers)]
     return _run("book.lua", f"http://{address}{contestant.path}", files, rest, load)

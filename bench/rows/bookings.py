@@ -5,7 +5,14 @@ from functools import partial
 
 from bench.arena import Arena, House, count_bookings
 from bench.comparison import Comparison
-from bench.contestants import Boxoffice, Contestant, Express, Mercurius
+from bench.contestants import (
+    CUSTOMERS,
+    Boxoffice,
+    Contestant,
+    Express,
+    GuardedBoxoffice,
+    Mercurius,
+)
 from bench.failure import Failure
 from bench.load import pgbench, wrk
 from bench.load.pgbench import Script
@@ -76,6 +83,18 @@ def one(arena: Arena) -> list[Comparison]:
     }
     ours, *peers = interleave(arena.plan.rounds, contestants).values()
     return [Comparison("hot", "the same on one show", "/s", ours, peer, None) for peer in peers]
+
+
+def guarded(arena: Arena) -> list[Comparison]:
+    """The first again, by a thousand customers who show a token each."""
+    measure = partial(_measure, arena, TEN)
+    contestants: dict[str, Measure] = {
+        "Boxoffice with tokens": partial(measure, GuardedBoxoffice()),
+        "Boxoffice, open to all": partial(measure, Boxoffice()),
+    }
+    ours, peer = interleave(arena.plan.rounds, contestants).values()
+    what = f"bookings of {CUSTOMERS:,} customers with tokens"
+    return [Comparison("access", what, "/s", ours, peer, 0.95)]
 
 
 def sell(house: House, sale: Sale, load: Load) -> Reading:
