@@ -1,6 +1,7 @@
 """Where somebody calls from: the address that limits are counted for."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -15,6 +16,8 @@ Address = IPv4Address | IPv6Address
 
 # Who has one IPv6 address most often has so many bits of others.
 IPV6_PREFIX = 64
+# Reading an address takes longer than finding out who calls.
+MAX_REMEMBERED = 1_024
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) -> str:
@@ -26,18 +29,28 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Netwo
             our own have noted is believed.
         trusted: where our proxies are.
     """
-    client = _parse(peer)
-    if client is None:
-        return peer
-    noted = forwarded_for.split(",") if forwarded_for else []
-    while noted and any(client in network for network in trusted):
-        before = _parse(noted.pop().strip())
-        if before is None:
+    client = peer
+    noted = forwarded_for.split(",") if forwarded_for and trusted else []
+    while noted and _is_in(client, trusted):
+        before = noted.pop().strip()
+        if _parse(before) is None:
             break
         client = before
-    if isinstance(client, IPv6Address):
-        return str(ip_network((client, IPV6_PREFIX), strict=False))
-    return str(client)
+    return _counted(client)
+
+
+def _is_in(text: str, networks: Sequence[Network]) -> bool:
+    address = _parse(text)
+    return address is not None and any(address in network for network in networks)
+
+
+@lru_cache(MAX_REMEMBERED)
+def _counted(text: str) -> str:
+    """What an address is counted as."""
+    address = _parse(text)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, IPV6_PREFIX), strict=False))
+    return text if address is None else str(address)
 
 
 def _parse(text: str) -> Address | None:

@@ -67,7 +67,8 @@ class _Sale:
         self.keys = {
             (b.owner, b.idempotency_key): b.id for b in self.before.values() if b.idempotency_key
         }
-        self.held: dict[str, int] = defaultdict(int)
+        self.held = defaultdict(int, state.held)
+        self.counted_at = state.counted_at or clock
         self.seats = {
             BookingStatus.PENDING: state.show.pending_seats,
             BookingStatus.CONFIRMED: state.show.confirmed_seats,
@@ -80,7 +81,6 @@ class _Sale:
         self.changed: dict[int, SeatStatus] = {}
         self.expired: set[UUID] = set()
         if self.before:
-            self._count_held()
             self._expire_lapsed()
 
     @property
@@ -114,12 +114,6 @@ class _Sale:
         decision.taken += [(show.id, number, owner) for number, owner in self.booked.items()]
         if self.changed:
             decision.changes.append(Change(show, self.changed, self._previous()))
-
-    def _count_held(self) -> None:
-        """Of who books now all that is held was read; of others only what the commands met."""
-        for booking in self.before.values():
-            if booking.owner and booking.status is BookingStatus.PENDING:
-                self.held[booking.owner] += len(booking.seat_numbers)
 
     def _expire_lapsed(self) -> None:
         for booking in self.before.values():
@@ -252,7 +246,7 @@ class _Sale:
         before = self.bookings.get(booking.id)
         if before is not None:
             self.seats[before.status] -= len(before.seat_numbers)
-            if before.owner and before.status is BookingStatus.PENDING:
+            if before.owner and before.expires_at and before.expires_at > self.counted_at:
                 self.held[before.owner] -= len(before.seat_numbers)
         self.seats[booking.status] += len(booking.seat_numbers)
         if booking.owner and booking.status is BookingStatus.PENDING:

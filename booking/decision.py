@@ -15,11 +15,15 @@ class ShowState:
 
     `bookings` are those the commands meet; `taken` are the seats the show is known to have given
     away: all of them where a command books by count, else at least those the commands ask for.
+    `held` is how many seats each customer who books had PENDING at the time `counted_at`, which is
+    after the lock.
     """
 
     show: Show
     bookings: Iterable[Booking] = ()
     taken: Iterable[int] = ()
+    held: dict[str, int] = field(default_factory=dict)
+    counted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

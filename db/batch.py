@@ -80,6 +80,7 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
     leave_out = batch.locked is Locked.LEAVE_OUT
     locked = line.send(LOCK_FREE_SHOWS if leave_out else LOCK_SHOWS, ids=array(show_ids))
     met = _find_bookings(line, batch)
+    held = _count_held(line, batch)
     taken: Rows = []
     if by_count := _booked_by_count(batch.commands):
         met.append(line.send(FIND_LAPSED, show_ids=array(by_count)))
@@ -89,6 +90,10 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
     states = {row[0]: ShowState(show_from(row[:-1])) for row in locked}
     clock = locked[-1][-1] if locked else NO_SHOW_NO_CLOCK
     _add_bookings(states, chain.from_iterable(met))
+    for show_id, owner, seats, counted_at in held:
+        if show_id in states:
+            states[show_id].held[owner] = seats
+            states[show_id].counted_at = counted_at
     for show_id, numbers in taken:
         if show_id in states:
             states[show_id].taken = numbers
@@ -101,12 +106,8 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
 
 
 def _find_bookings(line: Line, batch: Batch) -> list[Rows]:
-    """Ask for the bookings that the commands name by id, by key or by a seat that is taken.
-
-    And for what those customers hold who want more.
-    """
+    """Ask for the bookings that the commands name by id, by key or by a seat that is taken."""
     ids: list[tuple[int, UUID]] = []
-    customers: set[tuple[int, str]] = set()
     keys: list[dict[str, Any]] = []
     seats: list[tuple[int, int]] = []
     for command in batch.commands:
@@ -121,8 +122,6 @@ def _find_bookings(line: Line, batch: Batch) -> list[Rows]:
                             "key": command.idempotency_key,
                         }
                     )
-                if command.owner:
-                    customers.add((command.show_id, command.owner))
                 if batch.again:
                     ids.append((command.show_id, command.booking_id))
             case Confirm() | Cancel():
@@ -135,13 +134,20 @@ def _find_bookings(line: Line, batch: Batch) -> list[Rows]:
         met.append(line.send(FIND_HOLDERS, show_ids=array(show_ids), numbers=array(numbers)))
     if keys:
         met.append(line.send(FIND_KEYS, keys=json(keys)))
-    if customers:
-        owners = [{"show_id": show_id, "owner": owner} for show_id, owner in customers]
-        met.append(line.send(FIND_HELD, owners=json(owners)))
     if ids:
         show_ids, uuids = zip(*ids, strict=True)
         met.append(line.send(FIND_BOOKINGS, show_ids=array(show_ids), ids=array(uuids)))
     return met
+
+
+def _count_held(line: Line, batch: Batch) -> Rows:
+    """Ask how many seats those customers hold who want more."""
+    books = (c for c in batch.commands if isinstance(c, Book) and c.owner)
+    customers = {(command.show_id, command.owner) for command in books}
+    if not customers:
+        return []
+    owners = [{"show_id": show_id, "owner": owner} for show_id, owner in customers]
+    return line.send(FIND_HELD, owners=json(owners))
 
 
 def _booked_by_count(commands: Iterable[Command]) -> list[int]:

@@ -34,21 +34,27 @@ CROSS JOIN LATERAL (
 ) AS met;
 
 -- name: find_held
--- The PENDING bookings of these customers.
-SELECT met.*
-FROM json_to_recordset(%(owners)s::json) AS asked (show_id bigint, owner text)
+-- How many seats these customers hold, each with the time by which what has lapsed was left out.
+WITH now AS MATERIALIZED (SELECT clock_timestamp() AS counted_at)
+SELECT asked.show_id, asked.owner, held.seats, now.counted_at
+FROM now
+CROSS JOIN json_to_recordset(%(owners)s::json) AS asked (show_id bigint, owner text)
 CROSS JOIN LATERAL (
     SELECT
-        show_id, id, user_name, status, failure_reason, seat_numbers,
-        created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner
-    FROM bookings
-    WHERE bookings.show_id = asked.show_id
-        AND bookings.owner BETWEEN asked.owner AND asked.owner
-        AND bookings.status = 'PENDING'
-        AND bookings.owner <> ''
-    ORDER BY bookings.owner
-    LIMIT 100000 -- a booking has a seat at least, and no show has more
-) AS met;
+        coalesce(
+            sum(cardinality(met.seat_numbers)) FILTER (WHERE met.expires_at > now.counted_at), 0
+        )::integer AS seats
+    FROM (
+        SELECT seat_numbers, expires_at
+        FROM bookings
+        WHERE bookings.show_id = asked.show_id
+            AND bookings.owner BETWEEN asked.owner AND asked.owner
+            AND bookings.status = 'PENDING'
+            AND bookings.owner <> ''
+        ORDER BY bookings.owner
+        LIMIT 100000 -- a booking has a seat at least, and no show has more
+    ) AS met
+) AS held;
 
 -- name: find_holders
 -- The bookings that have these seats, each once.
