@@ -4,15 +4,14 @@ import time
 from typing import Any
 
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from access.caller import Caller, Role
+from access.windows import Windows
 from schema.errors import RateLimited
 
-# A client takes some 300 bytes until its window is over. Past so many all begin anew: a flood of
-# addresses then lifts the limits, and does not take the memory.
-MAX_CLIENTS = 100_000
+# Of each client, reads, bookings and failed log-ins apart; some 300 bytes until the window is over.
+MAX_COUNTS = 100_000
 
 
 class Rates:
@@ -28,8 +27,7 @@ class Rates:
             "bookings": parse(bookings),
             "logins": parse(log_ins),
         }
-        self._storage = MemoryStorage()
-        self._limiter = FixedWindowRateLimiter(self._storage)
+        self._limiter = FixedWindowRateLimiter(Windows(MAX_COUNTS))
 
     def read(self, context: Any) -> None:
         """Count an operation.
@@ -52,8 +50,6 @@ class Rates:
             self._spend(caller.client, name, count)
 
     def _spend(self, client: str, name: str, count: int) -> None:
-        if len(self._storage.storage) > MAX_CLIENTS:
-            self._storage.reset()
         item = self._items[name]
         if not self._limiter.hit(item, name, client, cost=count):
             raise self._refusal(name, item, client)

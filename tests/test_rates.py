@@ -8,7 +8,6 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from access import rates as rates_module
 from access.addresses import client_address
 from access.caller import EVERYBODY, Caller, Role
 from access.rates import Rates
@@ -79,14 +78,6 @@ def test_the_window_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         counts.book(ADA, 1)
     monkeypatch.setattr(time, "time", lambda: now + 61)
     counts.book(ADA, 1)
-
-
-def test_a_flood_of_clients_takes_no_more_than_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates_module, "MAX_CLIENTS", 50)
-    counts = rates()
-    for number in range(500):
-        counts.read({"caller": Caller(Role.VISITOR, f"address:{number}")})
-        assert len(counts._storage.storage) <= 51
 
 
 @pytest.mark.parametrize("text", ["", "often", "600", "600/fortnight", "-1/minute"])
