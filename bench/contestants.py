@@ -39,7 +39,7 @@ BOOK_GROUP = (
 USER = "Ada Lovelace"
 # Longer than any round, so that no hold lapses in it, as none does with the peers.
 HOLD_SECONDS = 3600
-CUSTOMERS = 1_000
+PEOPLE = 1_000
 GOOD_FOR = 86_400  # seconds, more than a run takes
 SECRET = "of a server that lives for a round, on loopback"
 
@@ -144,17 +144,28 @@ class Boxoffice(Contestant):
 
 
 class GuardedBoxoffice(Boxoffice):
-    """This project with access control, asked by a thousand customers in turn."""
+    """This project with access control, asked by a thousand scripts of admins in turn."""
 
     name = "Boxoffice with tokens"
+    role = "admin"
+
+    def settings(self) -> dict[str, str]:
+        return {"AUTH_SECRET": SECRET}
+
+    def tokens(self) -> list[str]:
+        return _tokens(self.role)
+
+
+class BoundedBoxoffice(GuardedBoxoffice):
+    """The same, asked by customers: what they hold and how often they book is counted, too."""
+
+    name = "Boxoffice with customers"
+    role = "customer"
 
     def settings(self) -> dict[str, str]:
         # One after another they book more than people do.
         plenty = {"MAX_PENDING_SEATS": "100000", "RATE_LIMIT_BOOKINGS": "1000000/minute"}
-        return {"AUTH_SECRET": SECRET, **plenty}
-
-    def tokens(self) -> list[str]:
-        return _tokens()
+        return {**super().settings(), **plenty}
 
 
 class BusyBoxoffice(Boxoffice):
@@ -201,12 +212,12 @@ class StockStrawberry(Contestant):
 
 
 @cache
-def _tokens() -> list[str]:
-    """The customers' own, the same for the whole run: people log in once, and then book."""
+def _tokens(role: str) -> list[str]:
+    """Everybody's own, the same for the whole run: people log in once, and then book."""
     known = {"iss": "boxoffice", "aud": "boxoffice", "exp": int(time.time()) + GOOD_FOR}
     return [
-        jwt.encode({**known, "sub": f"customer-{number}", "name": USER}, SECRET, "HS256")
-        for number in range(CUSTOMERS)
+        jwt.encode({**known, "sub": f"{role}-{number}", "roles": [role]}, SECRET, "HS256")
+        for number in range(PEOPLE)
     ]
 
 
