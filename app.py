@@ -33,6 +33,7 @@ from db.errors import Unavailable
 from db.expiry import Expiry
 from db.pool import Database
 from db.seat_maps import SeatMaps
+from execution.documents import read_documents
 from jobs.sweeper import start_sweeping
 from resolvers.api import schema
 from resolvers.office import Office
@@ -104,7 +105,9 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     graphql.origins = Origins(settings.origins)
     graphql.allowed_origins = list(settings.origins)
     schema.introspection = settings.introspection
-    if not settings.introspection:
+    if settings.trusted_documents:
+        schema.documents = read_documents(settings.trusted_documents, schema.check_document)
+    if settings.trusted_documents or not settings.introspection:
         graphql.graphql_ide = None
     rates = Rates(
         settings.rate_limit_reads, settings.rate_limit_bookings, settings.rate_limit_logins

@@ -79,6 +79,12 @@ class Settings(BaseSettings):
     introspection: bool = Field(
         default=True, description="False refuses introspection, and shows no explorer."
     )
+    trusted_documents: Path | None = Field(
+        default=None,
+        description="A directory of .graphql files, read at the start: whatever else is asked for "
+        "is refused, also to admins, and there is no explorer. Clients may send a document's "
+        "SHA-256 instead, as Apollo's do.",
+    )
     rate_limit_reads: str = Field(
         default="600/minute",
         description="How many operations that read one client may ask for in a process: a token's "
@@ -163,10 +169,10 @@ class Settings(BaseSettings):
             raise ValueError("AUTH_JWKS: set AUTH_ISSUER and AUTH_AUDIENCE, too")
         return self
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "trusted_documents")
     @classmethod
-    def _resolve(cls, path: Path) -> Path:
-        return (PROJECT / path.expanduser()).resolve()
+    def _resolve(cls, path: Path | None) -> Path | None:
+        return path and (PROJECT / path.expanduser()).resolve()
 
     @field_validator("database_url")
     @classmethod

@@ -5,7 +5,7 @@ from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
 import strawberry
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, validate
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
@@ -14,10 +14,11 @@ from strawberry.types.graphql import OperationType
 
 from execution import limits
 from execution.coercion import Irregular
+from execution.documents import Documents
 from execution.operation import Operation
 from execution.operations import Operations
 from execution.pushing import Answers
-from schema.errors import RateLimited, TooMuch, reveal
+from schema.errors import ApiError, RateLimited, TooMuch, reveal
 
 # What Strawberry raises for an operation that it does not even look at.
 UNPREPARED = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
@@ -57,6 +58,7 @@ class Schema(strawberry.Schema):
         super().__init__(*args, **kwargs)
         self.introspection = True
         self.gate: Gate | None = None
+        self.documents = Documents()
         self._operations = Operations(self)
         # Extensions may do anything at any step: only the stock executor has room for them.
         self._extended = bool(self.extensions or self.directives)
@@ -95,6 +97,39 @@ class Schema(strawberry.Schema):
             context.graphql_document = known.document
             context.validation_rules = ()
         return context
+
+    def check_document(self, text: str) -> None:
+        """See whether the operations of a text could be run.
+
+        Raises:
+            GraphQLError: it is not valid, or has none.
+            TooMuch: it, or one of them, asks for too much.
+        """
+        document = limits.read(text)
+        limits.check(document, self.introspection)
+        for error in validate(self._schema, document):
+            raise error
+        operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+        if not operations:
+            raise GraphQLError("There is no operation in it.")
+        for each in operations:
+            operation = Operation(self, document, each.name.value if each.name else None)
+            operation.check_cost({}, self._sizes)
+
+    def text_of(
+        self, query: str | None, extensions: Mapping[str, Any] | None, context: Any
+    ) -> str | None:
+        """The text of the document that a request asks for, by text or by hash.
+
+        Raises:
+            ApiError: it may not, or not like this, or too often.
+        """
+        try:
+            return self.documents.text_of(query, extensions)
+        except ApiError:
+            if self.gate:
+                self.gate.read(context)
+            raise
 
     def _find(self, query: str | None, name: str | None) -> Operation | None:
         return self._operations.find(query, name) if query else None
@@ -161,6 +196,7 @@ class Schema(strawberry.Schema):
         # A subscription run as a query would answer once, with an iterator for its data.
         allowed = EXECUTABLE.intersection(allowed_operation_types or EXECUTABLE)
         try:
+            query = self.text_of(query, operation_extensions, context_value)
             operation = await self._obtain(
                 query, operation_name, allowed, variable_values, context_value
             )
@@ -185,6 +221,8 @@ class Schema(strawberry.Schema):
             )
         except CannotGetOperationTypeError as error:
             return self.refuse(GraphQLError(error.as_http_error_reason(), original_error=error))
+        except ApiError as error:
+            return self.refuse(GraphQLError(str(error), original_error=error))
 
     async def stream(
         self,
@@ -200,6 +238,11 @@ class Schema(strawberry.Schema):
         # there (a data loader) from outliving its operation.
         context = dict(context_value) if isinstance(context_value, dict) else context_value
         allowed = EVERY_TYPE.intersection(allowed_operation_types or EVERY_TYPE)
+        try:
+            query = self.text_of(query, operation_extensions, context_value)
+        except ApiError as error:
+            refusal = self.refuse(GraphQLError(str(error), original_error=error))
+            return self._coded(_only(refusal))
         # What cannot be prepared has an error that Strawberry words for streams.
         with suppress(Irregular, *UNPREPARED):
             operation = await self._obtain(

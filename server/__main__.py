@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ from db.embedded.binaries import PostgresError
 from db.embedded.data_directory import hold
 from db.embedded.server import PostgresServer
 from db.migrations import MigrationError, migrate
+from execution.documents import DocumentError, read_documents
 from server.listener import ListenError, is_loopback, listen
 from server.processes import run, stop_with_parent
 from server.welcome import Place, place_of_server, place_of_url, welcome
@@ -39,6 +41,8 @@ def main() -> None:
     stop_with_parent()
     try:
         _refuse_strangers(settings)
+        if settings.trusted_documents:
+            _check_documents(settings, settings.trusted_documents)
         serve(settings)
     except (PostgresError, MigrationError, ListenError) as error:
         _fail(str(error), status=1)
@@ -54,6 +58,17 @@ def _refuse_strangers(settings: Settings) -> None:
             "whoever comes would be admin. Set AUTH_SECRET or AUTH_JWKS, or leave HOST out.",
             status=2,
         )
+
+
+def _check_documents(settings: Settings, directory: Path) -> None:
+    """Fail here, in words; each server process reads the documents anew."""
+    from resolvers.api import schema  # it takes a second, which few need here
+
+    schema.introspection = settings.introspection
+    try:
+        read_documents(directory, schema.check_document)
+    except DocumentError as error:
+        _fail(f"TRUSTED_DOCUMENTS: {error}", status=2)
 
 
 def serve(settings: Settings) -> None:

@@ -301,7 +301,8 @@ class GraphQLApp(GraphQL[Any, None]):
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         """Only a browser asks for HTML by name; Strawberry gives it to `*/*` too."""
-        asks = "text/html" in request.headers.get("accept", "")
+        named = request.query_params.get("extensions")  # it may be asked for by hash
+        asks = "text/html" in request.headers.get("accept", "") and not named
         return asks and super().should_render_graphql_ide(request)
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:

@@ -28,7 +28,7 @@ _media_types: dict[Header, str | None] = {}
 class PlainPost:
     """What was posted."""
 
-    query: str
+    query: str | None
     variables: dict[str, Any] | None
     operation_name: str | None
     extensions: dict[str, Any] | None
@@ -97,8 +97,8 @@ def read_plain_post(body: bytes | bytearray) -> PlainPost | None:
     query, variables = data.get("query"), data.get("variables")
     name, extensions = data.get("operationName"), data.get("extensions")
     if (
-        not query
-        or type(query) is not str
+        not isinstance(query, str | None)
+        or not (query or extensions)  # which may name it by hash
         or not isinstance(variables, dict | None)
         or not isinstance(name, str | None)
         or not isinstance(extensions, dict | None)

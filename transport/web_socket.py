@@ -18,7 +18,7 @@ from strawberry.types.execution import PreExecutionError
 
 from execution.pushing import Answers
 from execution.shared import EncodedResult
-from schema.errors import RateLimited, describe, log, reveal
+from schema.errors import ApiError, RateLimited, describe, log, reveal
 from transport.socket_protocol import SHORT_WAY
 
 # A page watches a handful of shows; each operation may hold one unsent update in memory.
@@ -73,13 +73,15 @@ def find_flaw(message: object) -> str | None:
 
 
 def find_payload_flaw(payload: object) -> str | None:
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str | None):
         return "The payload must be an object with a query."
     if not isinstance(payload.get("operationName"), str | None):
         return "The payload's operationName must be a string."
     for name in ("variables", "extensions"):
         if not isinstance(payload.get(name), dict | None):
             return f"The payload's {name} must be an object."
+    if payload.get("query") is None and not payload.get("extensions"):  # which may name it by hash
+        return "The payload must be an object with a query."
     return None
 
 
@@ -132,15 +134,24 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await super().shutdown()
 
     async def handle_subscribe(self, message: Any) -> None:
-        full = len(self.operations) >= MAX_OPERATIONS_PER_SOCKET
-        if self.connection_acknowledged and full and message["id"] not in self.operations:
-            await self.refuse(message["id"])
+        begins = self.connection_acknowledged and message["id"] not in self.operations
+        try:
+            if begins:
+                self._check(message["payload"])
+        except ApiError as refusal:
+            await self.refuse(message["id"], refusal)
         else:
             await super().handle_subscribe(message)
 
-    async def refuse(self, operation_id: str) -> None:
-        limit = RateLimited(f"At most {MAX_OPERATIONS_PER_SOCKET} operations on one connection.")
-        error = GraphQLError(str(limit), original_error=limit)
+    def _check(self, payload: dict[str, Any]) -> None:
+        """Refuse one more where there are too many, or put its text where a hash was sent."""
+        if len(self.operations) >= MAX_OPERATIONS_PER_SOCKET:
+            raise RateLimited(f"At most {MAX_OPERATIONS_PER_SOCKET} operations on one connection.")
+        query, extensions = payload.get("query"), payload.get("extensions")
+        payload["query"] = self.view.schema.text_of(query, extensions, self.context)
+
+    async def refuse(self, operation_id: str, refusal: ApiError) -> None:
+        error = GraphQLError(str(refusal), original_error=refusal)
         reveal(error)
         await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
 
