@@ -50,10 +50,14 @@ class Served:
 
 
 @contextmanager
-def serve(database_url: str, **settings: str) -> Iterator[Served]:
-    """Run the server as `make run` does, on a database and any free port, until the block ends."""
+def serve(database_url: str, module: str = "server", **settings: str) -> Iterator[Served]:
+    """Run the server as `make run` does, on a database and any free port, until the block ends.
+
+    Args:
+        module: what is run instead, and runs the server.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "server"],
+        [sys.executable, "-m", module],
         cwd=PROJECT,
         env={**os.environ, "DATABASE_URL": database_url, "PORT": "0", **settings},
         stdout=subprocess.PIPE,

@@ -55,6 +55,11 @@ def require_json(content_type: str) -> None:
 class BoundedRequest(StarletteRequestAdapter):
     """A request whose body is never read past MAX_BODY_BYTES."""
 
+    @property
+    def content_type(self) -> str | None:
+        """The header of that name. Two of them are none that could be right."""
+        return ", ".join(self._request.headers.getlist("content-type")) or None
+
     async def get_body(self) -> bytes:
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length) > MAX_BODY_BYTES:

@@ -263,7 +263,10 @@ class GraphQLApp(GraphQL[Any, None]):
                 status, headers = 405, {"allow": "POST"}
         elif status == 405:
             headers = {"allow": "GET, POST"}
-        return self.refuse(request, status, refused.reason, {"code": "BAD_REQUEST"}, headers)
+        extensions: dict[str, Any] = {"code": "BAD_REQUEST"}
+        if status == 413:
+            extensions["limit"] = {"name": "bodyBytes", "max": MAX_BODY_BYTES}
+        return self.refuse(request, status, refused.reason, extensions, headers)
 
     def refuse(
         self,

@@ -14,6 +14,7 @@ from transport.door import door_of
 from transport.last_call import last_call
 from transport.pages import WRITTEN
 from transport.parting import PartingProtocol
+from transport.patient_protocol import BODY
 from transport.plain_post import PlainPost, read_plain_head, read_plain_post
 from transport.sender import Sender
 
@@ -59,6 +60,8 @@ class HttpProtocol(PartingProtocol):
         if self._media_type is None:
             super().on_headers_complete()
         else:
+            self.check_head()
+            self.receiving = BODY
             self._body = bytearray()
 
     def on_body(self, body: bytes) -> None:
@@ -74,7 +77,7 @@ class HttpProtocol(PartingProtocol):
         if media_type is None:
             super().on_message_complete()
             return
-        self.receiving = False
+        self.receiving = None
         if self._door.crowded:
             self.cycle = cast(Any, _Cycle(self._nobody_waits))
             self._write(cast(Any, self.cycle), *self.config.loaded_app.refuse_plainly(media_type))

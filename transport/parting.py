@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from transport.bounded_protocol import BoundedProtocol
 from transport.last_call import last_call
 
 # A request may be on its way on a connection where nothing is under way. One that comes within
@@ -14,30 +15,18 @@ LISTEN_ON = timedelta(seconds=0.5)
 HEAR_OUT = timedelta(seconds=1.5)
 
 
-class PartingProtocol(HttpToolsProtocol):
+class PartingProtocol(BoundedProtocol):
     """Answers what comes after the last call, too, and says that this was it.
 
     uvicorn closes each connection where nothing is under way at once, with requests that it has
     not read, or not to their end.
     """
 
-    receiving = False  # a request has begun to come
-
-    def on_message_begin(self) -> None:
-        """Keep in mind that this one is owed an answer."""
-        self.receiving = True
-        super().on_message_begin()
-
     def on_headers_complete(self) -> None:
         """Begin with the answer, the last one after the last call."""
         super().on_headers_complete()
         if last_call.given and self.cycle is not None:
             self.cycle.keep_alive = False
-
-    def on_message_complete(self) -> None:
-        """It is whole."""
-        self.receiving = False
-        super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         """Open no WebSocket that nobody would close any more."""

@@ -54,6 +54,8 @@ def read_plain_head(headers: Iterable[Header], sender: Sender) -> str | None:
         elif name == b"content-length":
             length = len(value)
         elif name == b"host":
+            if sender.host is not None:
+                return None
             sender.host = value.decode("latin-1")
         elif name == b"authorization":
             if sender.authorization is not None:
@@ -65,7 +67,7 @@ def read_plain_head(headers: Iterable[Header], sender: Sender) -> str | None:
             if sender.forwarded_for is not None:
                 return None
             sender.forwarded_for = value.decode("latin-1")
-    if not 0 < length <= MAX_LENGTH_DIGITS:
+    if sender.host is None or not 0 < length <= MAX_LENGTH_DIGITS:
         return None  # of no length that is known before, or perhaps to be refused for it
     asked = content_type or b"", accept or b""
     try:
