@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -41,6 +42,7 @@ from schema.errors import Forbidden
 from settings import Settings
 from transport.graphql_app import GraphQLApp
 from transport.last_call import last_call
+from transport.last_resort import LastResort
 from transport.origins import PREFLIGHT, Origins
 from transport.pages import protect
 from transport.sender import Sender
@@ -248,6 +250,7 @@ async def _answer_preflight(cors: Sequence[tuple[bytes, bytes]], send: Send) -> 
 
 
 graphql = BoxOfficeApp(schema)
+guarded_graphql = LastResort(graphql)
 
 
 class BoxOffice(Starlette):
@@ -284,7 +287,7 @@ class BoxOffice(Starlette):
             return
         if scope["type"] == "http" and scope["path"] == "/graphql":
             scope["app"] = self
-            await graphql(scope, receive, send)
+            await guarded_graphql(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -297,5 +300,6 @@ app = BoxOffice(
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ],
+    middleware=[Middleware(LastResort)],
     lifespan=lifespan,
 )

@@ -66,8 +66,7 @@ class Schema(strawberry.Schema):
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
-        for error in errors:
-            reveal(error)
+        reveal(errors)
 
     def _create_execution_context(
         self,

@@ -1,6 +1,8 @@
 """What a client is told of an error: its code, and nothing of ours where we had not foreseen it."""
 
 import logging
+from collections.abc import Iterable
+from secrets import token_hex
 from typing import Any
 
 from graphql import FieldNode, GraphQLError
@@ -22,6 +24,9 @@ STATUS = {
 
 # graphql-core quotes what it refuses, and one mistake may be as long as the request.
 MAX_MESSAGE_LENGTH = 1_000
+
+# An id is looked for in the logs of days: so many bytes make no two alike among billions.
+REQUEST_ID_BYTES = 8
 
 # What is raised for a document no resolver has seen yet.
 CLIENT_MISTAKES = (
@@ -80,19 +85,60 @@ class Unavailable(ApiError):
     code = "UNAVAILABLE"
 
 
-def describe(error: Exception) -> tuple[str, str, dict[str, Any]]:
-    """The code, message and extensions a client may see of an exception; logs what is our fault."""
+class Failure:
+    """What fails in one request that we had not foreseen: logged once each, under one id.
+
+    The id is made when something fails.
+    """
+
+    def __init__(self) -> None:
+        self._id = ""
+        self._logged: set[int] = set()
+
+    def log(self, error: Exception) -> str:
+        """Log an error with its traceback, and return the request's id."""
+        self._id = self._id or token_hex(REQUEST_ID_BYTES)
+        if id(error) not in self._logged:
+            self._logged.add(id(error))
+            log.error("Unexpected error, request %s", self._id, exc_info=error)
+        return self._id
+
+
+def describe(error: Exception, failure: Failure | None = None) -> tuple[str, str, dict[str, Any]]:
+    """The code, message and extensions a client may see of an exception.
+
+    What is our fault is logged, and all that is told of it is the id that the log has.
+    """
     code = getattr(error, "code", None)
-    if isinstance(code, str) and code in STATUS:
+    if isinstance(code, str) and code in STATUS and code != "INTERNAL":
         return code, str(error), getattr(error, "extensions", None) or {}
-    log.error("Unexpected error", exc_info=error)
-    return "INTERNAL", "Internal error", {}
+    return "INTERNAL", "Internal error", {"requestId": (failure or Failure()).log(error)}
 
 
-def reveal(error: GraphQLError) -> None:
-    """Give an error its code, in place. Twice is once: an error with a code is left as it is."""
-    if (error.extensions or {}).get("code") in STATUS:
-        return
+def told(error: Exception) -> dict[str, Any]:
+    """An exception as it stands among the `errors` of an answer that has nothing else."""
+    code, message, extensions = describe(error)
+    return {"message": message, "extensions": {**extensions, "code": code}}
+
+
+def in_short(error: Exception) -> tuple[str, str]:
+    """Its code, and what a WebSocket's close has room for: the code, and the id if there is one."""
+    code, _, extensions = describe(error)
+    return code, f"{code} {extensions.get('requestId', '')}".rstrip()
+
+
+def reveal(errors: Iterable[GraphQLError]) -> None:
+    """Give the errors of one request their codes, in place.
+
+    Twice is once: an error with a code is left as it is.
+    """
+    failure = Failure()
+    for error in errors:
+        if (error.extensions or {}).get("code") not in STATUS:
+            _reveal(error, failure)
+
+
+def _reveal(error: GraphQLError, failure: Failure) -> None:
     if is_mistake(error):
         cause = root_cause(error)
         if isinstance(cause, RecursionError):
@@ -100,7 +146,7 @@ def reveal(error: GraphQLError) -> None:
         error.message = error.message[:MAX_MESSAGE_LENGTH]
         error.extensions = {"code": "BAD_REQUEST"}
     else:
-        code, error.message, extensions = describe(root_cause(error))
+        code, error.message, extensions = describe(root_cause(error), failure)
         error.extensions = {**extensions, "code": code}
 
 

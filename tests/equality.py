@@ -63,8 +63,15 @@ def told(result: Any) -> Told:
     return [
         type(result).__name__.replace("Encoded", "Execution"),
         data,
-        [error.formatted for error in result.errors or []],
+        [_seen(error) for error in result.errors or []],
     ]
+
+
+def _seen(error: GraphQLError) -> dict[str, Any]:
+    """An error as a client sees it, but for the id of its request, which no other has."""
+    extensions = {**(error.extensions or {})}
+    extensions.pop("requestId", None)
+    return {**error.formatted, "extensions": extensions}
 
 
 async def execute_stock(schema: Schema, asked: Asked, context: Any, root: Any) -> Told:

@@ -29,7 +29,7 @@ from strawberry.types.unset import UNSET
 from access.caller import Caller
 from execution.schema import UNPREPARED
 from execution.shared import EncodedResult
-from schema.errors import STATUS, Unauthenticated, describe
+from schema.errors import STATUS, Unauthenticated, describe, told
 from transport.bodies import (
     GRAPHQL,
     MAX_BODY_BYTES,
@@ -170,9 +170,9 @@ class GraphQLApp(GraphQL[Any, None]):
         except UNPREPARED:
             return None
         except Exception as error:
-            code, message, extensions = describe(error)
-            refusal = {"errors": [{"message": message, "extensions": {**extensions, "code": code}}]}
-            status, body = STATUS[code], orjson.dumps(refusal)
+            refusal = told(error)
+            status = STATUS[refusal["extensions"]["code"]]
+            body = orjson.dumps({"errors": [refusal]})
         except asyncio.CancelledError:
             # The server stops, and what is under way could not be finished within its grace.
             status, body = STATUS["UNAVAILABLE"], CUT_OFF
@@ -346,13 +346,16 @@ class GraphQLApp(GraphQL[Any, None]):
         assert transport, "the protocol was found by its transport"
 
         async def events() -> AsyncGenerator[str | bytes, None]:
-            async with aclosing(result):
-                async for value in result:
-                    if isinstance(value, EncodedResult):
-                        yield encoded_event(value.encoded)
-                        continue
-                    response = await self.process_result(request, value)
-                    yield transport.encode_next(response, self.encode_json_string)
+            try:
+                async with aclosing(result):
+                    async for value in result:
+                        if isinstance(value, EncodedResult):
+                            yield encoded_event(value.encoded)
+                            continue
+                        response = await self.process_result(request, value)
+                        yield transport.encode_next(response, self.encode_json_string)
+            except Exception as error:  # the head is out: this is the one place left to say so
+                yield encoded_event(orjson.dumps({"errors": [told(error)]}))
             yield transport.encode_complete()
 
         headers = {**sub_response.headers, **transport.headers}

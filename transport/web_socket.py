@@ -1,9 +1,9 @@
 """Subscriptions over WebSocket: graphql-transport-ws, with no message trusted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
+from typing import Any, cast
 
 import orjson
 from graphql import GraphQLError
@@ -18,7 +18,7 @@ from strawberry.types.execution import PreExecutionError
 
 from execution.pushing import Answers
 from execution.shared import EncodedResult
-from schema.errors import ApiError, RateLimited, describe, log, reveal
+from schema.errors import ApiError, RateLimited, describe, in_short, told
 from transport.socket_protocol import SHORT_WAY
 
 # A page watches a handful of shows; each operation may hold one unsent update in memory.
@@ -116,8 +116,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         try:
             await super().handle_connection_init(message)
         except Exception as error:
-            code, _, _ = describe(error)
-            await self.websocket.close(_CLOSE_CODES.get(code, 1011), code)
+            code, reason = in_short(error)
+            await self.websocket.close(_CLOSE_CODES.get(code, 1011), reason)
             return
         over = self.connection_acknowledged and self.view.watch(self.context)
         if over and self.watching is None:
@@ -151,9 +151,31 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         payload["query"] = self.view.schema.text_of(query, extensions, self.context)
 
     async def refuse(self, operation_id: str, refusal: ApiError) -> None:
-        error = GraphQLError(str(refusal), original_error=refusal)
-        reveal(error)
-        await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
+        error_message: Any = {"id": operation_id, "type": "error", "payload": [told(refusal)]}
+        await self.send_message(error_message)
+
+    async def run_operation(self, operation: Any) -> None:
+        """Run it to its end. What fails on the way is an error: Strawberry calls it complete."""
+        try:
+            await self._run(operation)
+        except WebSocketDisconnected:
+            self.operations.pop(operation.id, None)
+        except Exception as error:
+            error_message = {"id": operation.id, "type": "error", "payload": [told(error)]}
+            with suppress(WebSocketDisconnected):
+                await operation.send_operation_message(error_message)
+
+    async def _run(self, operation: Any) -> None:
+        results = await self.schema.stream(
+            operation.query,
+            variable_values=operation.variables,
+            context_value=self.context,
+            root_value=self.root_value,
+            operation_name=operation.operation_name,
+        )
+        async with aclosing(cast(AsyncGenerator[Any, None], results)):
+            await self._send_result_stream(operation, results)
+        await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     async def _send_result_stream(self, operation: Any, result_source: Any) -> None:
         try:
@@ -187,7 +209,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def handle_task_exception(self, error: Exception) -> None:
         if not isinstance(error, WebSocketDisconnected):
-            log.error("A WebSocket operation failed", exc_info=error)
+            describe(error)
 
     @staticmethod
     def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
