@@ -155,10 +155,22 @@ def test_a_request_has_one_id_and_each_cause_is_logged_once(
     assert_masked(json.loads(body or answer.text)["errors"], caplog, times)
 
 
-def test_what_cannot_be_written_is_masked(address: str, caplog: pytest.LogCaptureFixture) -> None:
-    answer = httpx.post(f"http://{address}", json={"query": "{ unwritable }"})
-    [error] = answer.json()["errors"]
-    assert error["extensions"]["requestId"] in caplog.text
+@pytest.mark.parametrize(
+    ("query", "accept"),
+    [
+        ("{ unwritable }", "application/json"),
+        ("{ unwritable }", "text/event-stream"),
+        ("subscription { unwritable }", "text/event-stream"),
+    ],
+)
+def test_what_cannot_be_written_is_masked(
+    address: str, caplog: pytest.LogCaptureFixture, query: str, accept: str
+) -> None:
+    answer = httpx.post(f"http://{address}", json={"query": query}, headers={"accept": accept})
+    [id_] = re.findall('"requestId":"([0-9a-f]{16})"', answer.text)
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        f"Unexpected error, request {id_}"
+    ]
 
 
 @pytest.mark.parametrize("query", ["{ fail }", "subscription { fail }"])
