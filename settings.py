@@ -130,6 +130,14 @@ class Settings(BaseSettings):
             ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip()
         ]
 
+    @property
+    def secrets(self) -> list[str]:
+        """What nobody may read in a log: secrets, and the passwords of URLs as they are written."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        texts = [value for value in values if isinstance(value, str)]
+        return [*secrets, *filter(None, map(_password, [*secrets, *texts]))]
+
     @field_validator("rate_limit_reads", "rate_limit_bookings", "rate_limit_logins")
     @classmethod
     def _refuse_no_rate(cls, text: str) -> str:
@@ -198,6 +206,13 @@ def without_password(message: str, url: str | None) -> str:
     """What somebody may see of a message about the database at a URL."""
     password = conninfo_to_dict(url or "").get("password")
     return message.replace(str(password), "***") if password else message
+
+
+def _password(url: str) -> str | None:
+    try:
+        return urlsplit(url).password
+    except ValueError:
+        return None
 
 
 def _is_database_url(url: str) -> bool:

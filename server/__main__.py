@@ -24,6 +24,7 @@ from db.embedded.server import PostgresServer
 from db.migrations import MigrationError, migrate
 from execution.documents import DocumentError, read_documents
 from server.listener import ListenError, is_loopback, listen
+from server.logs import begin_log, log_config
 from server.processes import run, stop_with_parent
 from server.welcome import Place, place_of_server, place_of_url, welcome
 from settings import Settings, explain, without_password
@@ -37,6 +38,7 @@ def main() -> None:
         settings = Settings()
     except ValidationError as error:
         _fail(explain(error), status=2)
+    begin_log(log_config(settings.secrets))
     _exit_on_signals()
     stop_with_parent()
     try:
@@ -84,7 +86,7 @@ def serve(settings: Settings) -> None:
         os.environ["DATABASE_URL"] = url
         sys.stdout.write(welcome(listener, place, settings.open_to_all))
         sys.stdout.flush()
-        run(listener, settings.web_concurrency)
+        run(listener, settings.web_concurrency, log_config(settings.secrets))
 
 
 def _open_database(settings: Settings, resources: ExitStack) -> tuple[str, Place]:

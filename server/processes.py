@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE, Config
@@ -27,16 +28,19 @@ PARENT_POLL = timedelta(milliseconds=250)
 LARGEST_MESSAGE = 1 << 20
 
 
-def run(listener: socket.socket, workers: int) -> None:
+def run(listener: socket.socket, workers: int, log_config: dict[str, Any]) -> None:
     """Serve `app:app` on a listening socket until a stop signal comes.
+
+    Args:
+        log_config: how every process writes its log.
 
     Raises:
         SystemExit: the app could not be started, or a stop signal came.
     """
     if workers > 1:
-        _run_workers(listener, workers)
+        _run_workers(listener, workers, log_config)
         return
-    server = Server(_config("app:app", workers))
+    server = Server(_config("app:app", workers, log_config))
     server.run(all_ears(listener))
     if not server.started:
         sys.exit(STARTUP_FAILURE)
@@ -65,9 +69,9 @@ def worker_app() -> ASGIApp:
     return app
 
 
-def _run_workers(listener: socket.socket, count: int) -> None:
+def _run_workers(listener: socket.socket, count: int, log_config: dict[str, Any]) -> None:
     on_hangup = signal.getsignal(signal.SIGHUP)
-    config = _config("server.processes:worker_app", count, factory=True)
+    config = _config("server.processes:worker_app", count, log_config, factory=True)
     workers = Supervisor(config, listener, LONGEST_STOP)
     # It has just taken every signal for itself, and would take this one for a call to restart.
     signal.signal(signal.SIGHUP, on_hangup)
@@ -81,7 +85,7 @@ def _stop_after(supervisor: multiprocessing.process.BaseProcess) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _config(app: str, workers: int, *, factory: bool = False) -> Config:
+def _config(app: str, workers: int, log_config: dict[str, Any], *, factory: bool = False) -> Config:
     return Config(
         app,
         factory=factory,
@@ -94,6 +98,7 @@ def _config(app: str, workers: int, *, factory: bool = False) -> Config:
         # Compressing every change once more for every subscriber costs more than it saves.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=int(GRACE.total_seconds()),
+        log_config=log_config,
         log_level="warning",
         access_log=False,
         server_header=False,
