@@ -24,8 +24,10 @@ from schema.errors import TooMuch
 # GraphiQL's introspection has 163 tokens, the whole contract in one query about 300. Validation
 # compares fields pair by pair: 1,000 tokens cost 90 ms at the worst, 2,000 twice that, 5,000 0.6 s.
 MAX_TOKENS = 1_000
-# Characters the lexer walks one by one even where they make no token: 1 MiB of them take 0.2 s.
-MAX_DOCUMENT_LENGTH = 100_000
+# The lexer walks characters one by one even where they make no token: 100,000 take up to 45 ms.
+MAX_DOCUMENT_LENGTH = 32_768
+# They are counted again for each mistake, to say where it is: 50,000 of them in 8 ms.
+MAX_LINES = 5_000
 # GraphiQL's introspection is 15 deep, the contract 7.
 MAX_DEPTH = 16
 MAX_ALIASES = 50
@@ -40,11 +42,27 @@ MAX_SPREADS = 60
 MAX_ALIAS_LENGTH = 64
 # Fields with fragments spread out, in which they can grow to a power of their length.
 MAX_FIELDS = 500
-# Validation compares each field with all of the same name: a pair takes some 5 us.
+# Validation compares each field with all of the same name and what they select: a pair of leaves
+# takes 1 us, of others up to 25. Clients have a __typename wherever they select anything.
 MAX_NAMESAKES = 60
+MAX_NAMESAKES_THAT_SELECT = 40
+MAX_TYPENAMES = 100
 # A type leads to its fields, and they to types: without a bound, to all there are, each time.
 MAX_INTROSPECTED_LISTS = 3
 INTROSPECTED_LISTS = frozenset({"fields", "inputFields", "interfaces", "possibleTypes"})
+# As long as ours are, about. All that GraphiQL and Apollo's tools ask for costs 5,500, and 17 ms.
+INTROSPECTED_SIZES = {
+    "types": 50,
+    "fields": 3,
+    "args": 1,
+    "inputFields": 1,
+    "interfaces": 1,
+    "possibleTypes": 1,
+    "enumValues": 1,
+    "directives": 5,
+    "ofType": 0.5,  # most types are not made of others
+}
+MAX_INTROSPECTED = 8_000
 # A page of a hundred shows with all that a list shows of them costs 1,500; of twenty with their
 # maps 10,000, which is refused.
 MAX_COST = 5_000
@@ -57,7 +75,7 @@ Fragments = Mapping[str, FragmentDefinitionNode]
 class Sizes:
     """How long lists are, where no `first` says so: by the field's name."""
 
-    lists: Mapping[str, int] = field(default_factory=dict)
+    lists: Mapping[str, float] = field(default_factory=dict)
     pages: frozenset[str] = frozenset()
 
 
@@ -70,6 +88,7 @@ def read(text: str) -> DocumentNode:
     """
     if len(text) > MAX_DOCUMENT_LENGTH:
         raise TooMuch("The document is too long.", "characters", MAX_DOCUMENT_LENGTH)
+    _bound("lines", "lines", text.count("\n") + text.count("\r"), MAX_LINES)
     try:
         return parse(text, max_tokens=MAX_TOKENS)
     except GraphQLSyntaxError as error:
@@ -94,7 +113,7 @@ def cost_of(
     operation: OperationDefinitionNode,
     variables: Mapping[str, Any],
     sizes: Sizes,
-) -> int:
+) -> float:
     """How many values an operation asks for, where each list is as long as it may get."""
     return _Bill(_fragments(document), variables, sizes).cost(operation.selection_set)
 
@@ -135,12 +154,12 @@ class _Bill:
         self._fragments = fragments
         self._variables = variables
         self._sizes = sizes
-        self._known: dict[str, int] = {}
+        self._known: dict[str, float] = {}
 
-    def cost(self, selections: SelectionSetNode | None) -> int:
+    def cost(self, selections: SelectionSetNode | None) -> float:
         if selections is None:
             return 0
-        total = 0
+        total: float = 0
         for node in selections.selections:
             if isinstance(node, FragmentSpreadNode):
                 total += self._of_fragment(node.name.value)
@@ -151,13 +170,13 @@ class _Bill:
                 total += self.cost(node.selection_set)
         return total
 
-    def _of_fragment(self, name: str) -> int:
+    def _of_fragment(self, name: str) -> float:
         if name not in self._known:
             fragment = self._fragments.get(name)
             self._known[name] = self.cost(fragment.selection_set) if fragment else 0
         return self._known[name]
 
-    def _length(self, node: FieldNode) -> int:
+    def _length(self, node: FieldNode) -> float:
         for argument in node.arguments or ():
             if argument.name.value == "first":
                 return self._page(argument.value)
@@ -183,6 +202,8 @@ class _Survey:
         self._open: set[str] = set()
         self._counts: Counter[str] = Counter()
         self._names: Counter[str] = Counter()
+        self._names_that_select: Counter[str] = Counter()
+        self._introspections: list[FieldNode] = []
 
     def conclude(self) -> None:
         operations = [
@@ -208,8 +229,16 @@ class _Survey:
         _bound("aliases", "aliases", self._counts["aliases"], MAX_ALIASES)
         _bound("directives", "directives", self._counts["directives"], MAX_DIRECTIVES)
         _bound("fragments spread", "spreads", self._counts["spreads"], MAX_SPREADS)
-        namesakes = max(self._names.values(), default=0)
-        _bound("fields of one name", "namesakes", namesakes, MAX_NAMESAKES)
+        _bound("typenames", "typenames", self._names.pop("__typename", 0), MAX_TYPENAMES)
+        for counts, maximum in (
+            (self._names, MAX_NAMESAKES),
+            (self._names_that_select, MAX_NAMESAKES_THAT_SELECT),
+        ):
+            namesakes = max(counts.values(), default=0)
+            _bound("fields of one name", "namesakes", namesakes, maximum)
+        bill = _Bill(self._fragments, {}, Sizes(INTROSPECTED_SIZES))
+        introspected = sum(bill.cost(node.selection_set) for node in self._introspections)
+        _bound("introspected values", "introspected", introspected, MAX_INTROSPECTED)
 
     def root_fields(self, operation: OperationDefinitionNode) -> int:
         return self._of(operation.selection_set)[3]
@@ -246,17 +275,22 @@ class _Survey:
 
     def _name(self, node: FieldNode) -> None:
         name = node.name.value
-        if not self._introspection and name in ("__schema", "__type"):
-            raise TooMuch("Introspection is off.", "introspection", 0)
+        if name in ("__schema", "__type"):
+            if not self._introspection:
+                raise TooMuch("Introspection is off.", "introspection", 0)
+            self._introspections.append(node)
         if node.alias:
             self._counts["aliases"] += 1
             _bound("letters of an alias", "aliasLength", len(node.alias.value), MAX_ALIAS_LENGTH)
-        self._names[node.alias.value if node.alias else name] += 1
+        key = node.alias.value if node.alias else name
+        self._names[key] += 1
+        if node.selection_set:
+            self._names_that_select[key] += 1
 
     def _count_directives(self, node: Any) -> None:
         self._counts["directives"] += len(node.directives or ())
 
 
-def _bound(what: str, name: str, count: int, maximum: int) -> None:
+def _bound(what: str, name: str, count: float, maximum: int) -> None:
     if count > maximum:
         raise TooMuch(f"The document has too many {what}: at most {maximum}.", name, maximum)

@@ -71,7 +71,7 @@ class Operation:
         }
         self.type = OperationType(definition.operation.value)
         self.weight = 0
-        self.cost: int | None = None
+        self.cost: float | None = None
         mutates = self.type is OperationType.MUTATION
         self.fields_of_mutation = limits.root_fields(definition, document) if mutates else 0
         self._pages_by_variable = limits.pages_by_variable(definition, document)

@@ -5,7 +5,13 @@ from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
 import strawberry
-from graphql import GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, validate
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    validate,
+)
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
@@ -23,6 +29,9 @@ from schema.errors import ApiError, RateLimited, TooMuch, reveal
 # What Strawberry raises for an operation that it does not even look at.
 UNPREPARED = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 
+
+# Told of a document. For each the schema is searched for what may have been meant: 2 ms, perhaps.
+MAX_MISTAKES = 5
 
 Prepared = Operation | PreExecutionError | None
 EVERY_TYPE = frozenset(OperationType)
@@ -106,14 +115,18 @@ class Schema(strawberry.Schema):
         """
         document = limits.read(text)
         limits.check(document, self.introspection)
-        for error in validate(self._schema, document):
-            raise error
+        for mistake in self._validate(document):
+            raise mistake
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         if not operations:
             raise GraphQLError("There is no operation in it.")
         for each in operations:
             operation = Operation(self, document, each.name.value if each.name else None)
             operation.check_cost({}, self._sizes)
+
+    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
+        hide = not self.introspection
+        return validate(self._schema, document, max_errors=MAX_MISTAKES, hide_suggestions=hide)
 
     def text_of(
         self, query: str | None, extensions: Mapping[str, Any] | None, context: Any
@@ -138,8 +151,7 @@ class Schema(strawberry.Schema):
     ) -> Prepared:
         """Prepare an operation seen for the first time; None if it is one for the stock executor.
 
-        Parsing and validating is left to Strawberry, and done once for each text and name that
-        are valid, as long as they are remembered.
+        That is done once for each text and name that are valid, as long as they are remembered.
         """
         if self._extended:
             return None
@@ -149,10 +161,13 @@ class Schema(strawberry.Schema):
             with suppress(GraphQLSyntaxError):  # which Strawberry has words for
                 context.graphql_document = limits.read(query)
                 limits.check(context.graphql_document, self.introspection)
+        context.validation_rules = ()
         if error := await self._prepare_operation_async(context, runner):
             return error
         assert query is not None
         assert context.graphql_document is not None
+        if mistakes := self._validate(context.graphql_document):
+            return PreExecutionError(data=None, errors=mistakes)
         return self._operations.add(query, name, context.graphql_document)
 
     async def _obtain(
