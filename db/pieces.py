@@ -67,7 +67,10 @@ class Pieces:
         index = -1
         for _ in range(pieces.count(None)):
             index = pieces.index(None, index + 1)
-            pieces[index] = piece = encode(index + 1, _LETTERS[places[index]])
+            # A copy: the encoder cuts its bytes off a buffer of a thousand, whose rest would lie
+            # between them and be of no use to anybody.
+            piece = memoryview(encode(index + 1, _LETTERS[places[index]])).tobytes()
+            pieces[index] = piece
             table.put(index, places[index], piece)
 
     def _keep(self, kind: Hashable, table: _Table) -> None:
