@@ -23,10 +23,12 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from access.addresses import Network, client_address
+from access.caller import visitor
 from access.doorkeeper import Doorkeeper
 from access.keys import KeySet, OneSecret
 from access.rates import Rates
 from access.tokens import Tokens
+from access.turnstile import Passage, Turnstiles
 from db.api_keys import ApiKeys
 from db.auditor import Auditor
 from db.desk import Desk
@@ -115,6 +117,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         settings.rate_limit_reads, settings.rate_limit_bookings, settings.rate_limit_logins
     )
     schema.gate = None if settings.open_to_all else rates
+    graphql.turnstiles = schema.turnstiles = None if settings.open_to_all else Turnstiles()
     graphql.proxies = settings.proxies
     graphql.doorkeeper = Doorkeeper(await _tokens(settings), ApiKeys(database).find, rates)
     await database.open()
@@ -167,6 +170,7 @@ class BoxOfficeApp(GraphQLApp):
     doorkeeper: Doorkeeper
     origins = Origins()
     proxies: Sequence[Network] = ()
+    turnstiles: Turnstiles | None = None
 
     async def make_context(self, sender: Sender) -> dict[str, Any]:
         self.origins.check(sender)
@@ -175,6 +179,12 @@ class BoxOfficeApp(GraphQLApp):
         address = client_address(sender.peer, sender.forwarded_for, self.proxies)
         caller = await self.doorkeeper.admit(sender.authorization, address)
         return {"office": self.office, "caller": caller}
+
+    def passage(self, sender: Sender) -> Passage | None:
+        if self.turnstiles is None:
+            return None
+        address = client_address(sender.peer, sender.forwarded_for, self.proxies)
+        return self.turnstiles.sockets.admit(visitor(address))
 
 
 async def to_explorer(request: Request) -> Response:

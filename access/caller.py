@@ -33,5 +33,10 @@ class Caller:
     expires_at: float | None = None
 
 
+def visitor(address: str) -> Caller:
+    """Who calls from an address, and shows nothing."""
+    return Caller(Role.VISITOR, f"address:{address}")
+
+
 # Without access control whoever reaches us runs the house.
 EVERYBODY = Caller(Role.ADMIN, "everybody")

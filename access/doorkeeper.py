@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from access.caller import EVERYBODY, Caller, Role
+from access.caller import EVERYBODY, Caller, Role, visitor
 from access.tokens import TokenError, Tokens
 from schema.errors import Unauthenticated
 
@@ -54,9 +54,9 @@ class Doorkeeper:
         """
         if self._tokens is None:
             return EVERYBODY
-        client = f"address:{address}"
         if authorization is None:
-            return Caller(Role.VISITOR, client)
+            return visitor(address)
+        client = f"address:{address}"
         scheme, _, credential = authorization.partition(" ")
         credential = credential.strip()
         if scheme.lower() == "bearer":

@@ -1,7 +1,8 @@
 """Strawberry's schema with a thin way: prepared operations, and errors that carry a code."""
 
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
+from functools import partial
 from typing import Any, Protocol
 
 import strawberry
@@ -36,6 +37,7 @@ MAX_MISTAKES = 5
 Prepared = Operation | PreExecutionError | None
 EVERY_TYPE = frozenset(OperationType)
 EXECUTABLE = EVERY_TYPE - {OperationType.SUBSCRIPTION}
+UNCOUNTED = nullcontext()
 
 
 class Gate(Protocol):
@@ -46,6 +48,19 @@ class Gate(Protocol):
 
     def book(self, context: Any, count: int) -> None:
         """Count the root fields of a mutation."""
+
+
+class Turnstiles(Protocol):
+    """Who counts what each client has under way, given its context.
+
+    To enter raises RateLimited where there is too much of it: nothing was done then.
+    """
+
+    def operation(self, context: Any) -> AbstractContextManager[object]:
+        """For a query or a mutation."""
+
+    def subscription(self, context: Any) -> AbstractContextManager[object]:
+        """For a subscription."""
 
 
 class NamedOperation(ExecutionContext):
@@ -68,6 +83,7 @@ class Schema(strawberry.Schema):
         self.introspection = True
         self.gate: Gate | None = None
         self.documents = Documents()
+        self.turnstiles: Turnstiles | None = None
         self._operations = Operations(self)
         # Extensions may do anything at any step: only the stock executor has room for them.
         self._extended = bool(self.extensions or self.directives)
@@ -216,23 +232,25 @@ class Schema(strawberry.Schema):
             )
             if isinstance(operation, PreExecutionError):
                 return self._reveal_errors(operation)
-            if operation and operation.type in allowed:
-                try:
-                    result = await operation.execute(
-                        variable_values or {}, context_value, root_value, operation_extensions
-                    )
-                    return self._reveal_errors(result)
-                except Irregular:
-                    pass  # nothing was done yet
-            return await super().execute(
-                query,
-                variable_values,
-                context_value,
-                root_value,
-                operation_name,
-                allowed,
-                operation_extensions,
-            )
+            turnstiles = self.turnstiles
+            with turnstiles.operation(context_value) if turnstiles else UNCOUNTED:
+                if operation and operation.type in allowed:
+                    try:
+                        result = await operation.execute(
+                            variable_values or {}, context_value, root_value, operation_extensions
+                        )
+                        return self._reveal_errors(result)
+                    except Irregular:
+                        pass  # nothing was done yet
+                return await super().execute(
+                    query,
+                    variable_values,
+                    context_value,
+                    root_value,
+                    operation_name,
+                    allowed,
+                    operation_extensions,
+                )
         except CannotGetOperationTypeError as error:
             return self.refuse(GraphQLError(error.as_http_error_reason(), original_error=error))
         except ApiError as error:
@@ -257,6 +275,7 @@ class Schema(strawberry.Schema):
         except ApiError as error:
             refusal = self.refuse(GraphQLError(str(error), original_error=error))
             return self._coded(_only(refusal))
+        passage: AbstractContextManager[object] = UNCOUNTED
         # What cannot be prepared has an error that Strawberry words for streams.
         with suppress(Irregular, *UNPREPARED):
             operation = await self._obtain(
@@ -264,13 +283,17 @@ class Schema(strawberry.Schema):
             )
             if isinstance(operation, PreExecutionError):
                 return self._coded(_only(operation))
+            if self.turnstiles:
+                streams = operation and operation.type is OperationType.SUBSCRIPTION
+                kind = self.turnstiles.subscription if streams else self.turnstiles.operation
+                passage = kind(context)
             if operation and operation.type in allowed:
                 results = operation.stream(
                     variable_values or {}, context, root_value, operation_extensions
                 )
                 if isinstance(results, Answers):
-                    return results.through(self._coded)
-                return self._coded(results)
+                    return results.through(partial(self._coded, passage=passage))
+                return self._coded(results, passage)
         return self._coded(
             await super().stream(
                 query,
@@ -280,15 +303,24 @@ class Schema(strawberry.Schema):
                 operation_name,
                 operation_extensions,
                 allowed_operation_types,
-            )
+            ),
+            passage,
         )
 
-    async def _coded(self, results: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-        """Strawberry lets what breaks before execution (a validation rule, say) fly here."""
+    async def _coded(
+        self,
+        results: AsyncGenerator[Any, None],
+        passage: AbstractContextManager[object] = UNCOUNTED,
+    ) -> AsyncGenerator[Any, None]:
+        """Results with their errors' codes, counted from the first that is asked for to the end.
+
+        Strawberry lets what breaks before execution (a validation rule, say) fly here.
+        """
         async with aclosing(results):
             try:
-                async for result in results:
-                    yield self._reveal_errors(result)
+                with passage:
+                    async for result in results:
+                        yield self._reveal_errors(result)
             except Exception as error:
                 yield self.refuse(GraphQLError(str(error), original_error=error))
 

@@ -190,7 +190,9 @@ class Subscription:
 
 
 @contextmanager
-def serving(app: Any, ws: Any = SocketProtocol, compressing: bool = False) -> Iterator[str]:
+def serving(
+    app: Any, ws: Any = SocketProtocol, compressing: bool = False, **more: Any
+) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
             app,
@@ -201,6 +203,7 @@ def serving(app: Any, ws: Any = SocketProtocol, compressing: bool = False) -> It
             ws_max_size=MAX_BODY_BYTES,
             ws_per_message_deflate=compressing,
             timeout_graceful_shutdown=1,
+            **more,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],))
@@ -964,7 +967,9 @@ def test_operations_on_one_connection_are_bounded(address: str) -> None:
             messages = [await hear(ws) for _ in range(MAX_OPERATIONS_PER_SOCKET + 1)]
             (message,) = [message for message in messages if message["type"] == "error"]
             assert message["id"] == str(MAX_OPERATIONS_PER_SOCKET)
-            assert message["payload"][0]["extensions"] == {"code": "RATE_LIMITED"}
+            limit = {"name": "operationsPerConnection", "max": MAX_OPERATIONS_PER_SOCKET}
+            told = {"code": "RATE_LIMITED", "limit": limit}
+            assert message["payload"][0]["extensions"] == told
         await asyncio.to_thread(until, lambda: feed.closed == MAX_OPERATIONS_PER_SOCKET, 1)
 
     run(conversation())

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -27,9 +27,10 @@ from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET
 
 from access.caller import Caller
+from access.turnstile import Passage
 from execution.schema import UNPREPARED
 from execution.shared import EncodedResult
-from schema.errors import STATUS, Unauthenticated, describe, told
+from schema.errors import STATUS, RateLimited, Unauthenticated, describe, told
 from transport.bodies import (
     GRAPHQL,
     MAX_BODY_BYTES,
@@ -187,12 +188,17 @@ class GraphQLApp(GraphQL[Any, None]):
         """What resolvers find in their context; an error of the contract's refuses the sender."""
         return {}
 
+    def passage(self, sender: Sender) -> Passage | None:
+        """What counts a WebSocket while it lasts, for a start by where it comes from."""
+        return None
+
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> dict[str, Any]:
         sender = sender_of(request)
         if isinstance(request, WebSocket):
-            return {"sender": sender}  # who that is, its first message may say
+            # Who that is, its first message may say.
+            return {"sender": sender, "passage": request.state.passage}
         context = {**await self.make_context(sender), "sender": sender}
         request.state.context = context
         return context
@@ -205,6 +211,8 @@ class GraphQLApp(GraphQL[Any, None]):
             raise Unauthenticated("The authorization must be a string.")
         context["sender"] = replace(sender, authorization=given)
         context.update(await self.make_context(context["sender"]))
+        if passage := context["passage"]:
+            passage.become(context["caller"])
         return UNSET
 
     def watch(self, context: Any) -> Watch | None:
@@ -230,6 +238,20 @@ class GraphQLApp(GraphQL[Any, None]):
         await asyncio.Event().wait()
 
     async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        socket = WebSocket(scope, receive, send)
+        passage = socket.state.passage = self.passage(sender_of(socket))
+        with ExitStack() as counted:
+            try:
+                if passage:
+                    counted.enter_context(passage)
+            except RateLimited as error:
+                code, message, extensions = describe(error)
+                told = {**extensions, "code": code}
+                await socket.send_denial_response(self.refuse(socket, STATUS[code], message, told))
+            else:
+                await self.serve_admitted(scope, receive, send)
+
+    async def serve_admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         stalled = False
         try:
             async with asyncio.timeout(None) as patience:
@@ -270,7 +292,7 @@ class GraphQLApp(GraphQL[Any, None]):
 
     def refuse(
         self,
-        request: Request,
+        request: HTTPConnection,
         status: int,
         message: str,
         extensions: Mapping[str, Any],

@@ -146,7 +146,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     def _check(self, payload: dict[str, Any]) -> None:
         """Refuse one more where there are too many, or put its text where a hash was sent."""
         if len(self.operations) >= MAX_OPERATIONS_PER_SOCKET:
-            raise RateLimited(f"At most {MAX_OPERATIONS_PER_SOCKET} operations on one connection.")
+            limit = {"name": "operationsPerConnection", "max": MAX_OPERATIONS_PER_SOCKET}
+            message = f"At most {MAX_OPERATIONS_PER_SOCKET} operations on one connection."
+            raise RateLimited(message, {"limit": limit})
         query, extensions = payload.get("query"), payload.get("extensions")
         payload["query"] = self.view.schema.text_of(query, extensions, self.context)
 
