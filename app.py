@@ -113,14 +113,13 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         schema.documents = read_documents(settings.trusted_documents, schema.check_document)
     if settings.trusted_documents or not settings.introspection:
         graphql.graphql_ide = None
-    rates = Rates(
-        settings.rate_limit_reads, settings.rate_limit_bookings, settings.rate_limit_logins
-    )
+    rates = _rates(settings)
     schema.gate = None if settings.open_to_all else rates
     graphql.turnstiles = schema.turnstiles = None if settings.open_to_all else Turnstiles()
     graphql.proxies = settings.proxies
     graphql.doorkeeper = Doorkeeper(await _tokens(settings), ApiKeys(database).find, rates)
     await database.open()
+    await rates.open()
     _on_stop_signals(partial(_take_leave, desk))
     _spare_the_collector()
     watcher = asyncio.create_task(seat_maps.watch())
@@ -133,6 +132,19 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         watcher.cancel()
         await _close("the look-out for changes", asyncio.wait({watcher}))
         await _close("the connections", database.close())
+        await _close("the counts", rates.close())
+
+
+def _rates(settings: Settings) -> Rates:
+    """What counts how often somebody asks: in Redis, where there is one and something to count."""
+    limits = settings.rate_limit_reads, settings.rate_limit_bookings, settings.rate_limit_logins
+    if settings.redis_url is None or settings.open_to_all:
+        return Rates(*limits)
+    # Its library takes time and memory, which few need.
+    from access.shared_counts import SharedCounts
+    from access.shared_rates import SharedRates
+
+    return SharedRates(*limits, SharedCounts(settings.redis_url.get_secret_value()))
 
 
 async def _tokens(settings: Settings) -> Tokens | None:

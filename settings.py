@@ -87,17 +87,21 @@ class Settings(BaseSettings):
     )
     rate_limit_reads: str = Field(
         default="600/minute",
-        description="How many operations that read one client may ask for in a process: a token's "
-        "subject, or a visitor's address.",
+        description="How many operations that read one client may ask for: a token's subject, or a "
+        "visitor's address. Each process counts for itself, unless there is REDIS_URL.",
     )
     rate_limit_bookings: str = Field(
         default="60/minute",
-        description="How many mutations one client may ask for in a process; each field counts.",
+        description="How many mutations one client may ask for; each field counts.",
     )
     rate_limit_logins: str = Field(
         default="10/minute",
-        description="How many log-ins may fail from one address in a process. Who is right goes "
-        "on.",
+        description="How many log-ins may fail from one address. Who is right goes on.",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="Redis to count the rate limits in, so that they hold for all processes and "
+        "machines together: redis://user:password@host:6379/0, rediss:// for TLS.",
     )
     trusted_proxies: str = Field(
         default="",
@@ -146,6 +150,13 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError("must be a rate such as 600/minute") from None
         return text
+
+    @field_validator("redis_url")
+    @classmethod
+    def _refuse_no_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _is_redis_url(url.get_secret_value()):
+            raise ValueError("must be redis://user:password@host:6379/0, rediss:// or unix://")
+        return url
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -213,6 +224,15 @@ def _password(url: str) -> str | None:
         return urlsplit(url).password
     except ValueError:
         return None
+
+
+def _is_redis_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        place = parts.path if parts.scheme == "unix" else parts.hostname
+        return parts.scheme in ("redis", "rediss", "unix") and bool(place) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_database_url(url: str) -> bool:

@@ -22,8 +22,12 @@ log = logging.getLogger("boxoffice.access")
 class LogIns(Protocol):
     """Who counts failed log-ins."""
 
-    def failed(self, client: str) -> None:
-        """Count a failure; raise RateLimited where there were too many."""
+    def failed(self, client: str) -> Awaitable[None] | None:
+        """Count a failure, awaited where there is something to await.
+
+        Raises:
+            RateLimited: there were too many.
+        """
 
 
 class Doorkeeper:
@@ -65,7 +69,7 @@ class Doorkeeper:
             if caller := await self._check(credential, client):
                 return caller
         else:
-            self._refuse(client, "no Bearer")
+            await self._refuse(client, "no Bearer")
         raise Unauthenticated("That token or key is not valid, or no longer.")
 
     async def _check(self, credential: str, client: str) -> Caller | None:
@@ -74,15 +78,15 @@ class Doorkeeper:
             key = await self._find_api_key(credential)
             if key is not None:
                 return Caller(Role.ADMIN, f"key:{key}", expires_at=time.time() + ASK_AGAIN)
-            self._refuse(client, "no such API key")
+            await self._refuse(client, "no such API key")
             return None
         try:
             return await self._tokens.read(credential)
         except TokenError as error:
-            self._refuse(client, str(error))
+            await self._refuse(client, str(error))
             return None
 
-    def _refuse(self, client: str, why: str) -> None:
+    async def _refuse(self, client: str, why: str) -> None:
         log.info("a log-in from %s failed: %s", client, why)
-        if self._log_ins:
-            self._log_ins.failed(client)
+        if self._log_ins and (counting := self._log_ins.failed(client)):
+            await counting

@@ -1,9 +1,10 @@
 """How often somebody may ask: operations that read, bookings, and log-ins that fail."""
 
 import time
+from collections.abc import Awaitable
 from typing import Any
 
-from limits import RateLimitItem, parse
+from limits import parse
 from limits.strategies import FixedWindowRateLimiter
 
 from access.caller import Caller, Role
@@ -29,33 +30,48 @@ class Rates:
         }
         self._limiter = FixedWindowRateLimiter(Windows(MAX_COUNTS))
 
-    def read(self, context: Any) -> None:
-        """Count an operation.
+    async def open(self) -> None:
+        """Find what is counted elsewhere."""
+
+    async def close(self) -> None:
+        """Leave it."""
+
+    def read(self, context: Any) -> Awaitable[None] | None:
+        """Count an operation. What is returned, if anything, is to be awaited.
 
         Raises:
             RateLimited: there were too many.
         """
-        self._count(context.get("caller"), "reads", 1)
+        return self._count(context.get("caller"), "reads", 1)
 
-    def book(self, context: Any, count: int) -> None:
+    def book(self, context: Any, count: int) -> Awaitable[None] | None:
         """Count the fields of a mutation, as `read`."""
-        self._count(context.get("caller"), "bookings", count)
+        return self._count(context.get("caller"), "bookings", count)
 
-    def failed(self, client: str) -> None:
+    def failed(self, client: str) -> Awaitable[None] | None:
         """Count a log-in that failed, as `read`; who is right is not counted, nor kept out."""
-        self._spend(client, "logins", 1)
+        return self._spend(client, "logins", 1)
 
-    def _count(self, caller: Caller | None, name: str, count: int) -> None:
-        if caller is not None and caller.role is not Role.ADMIN:
-            self._spend(caller.client, name, count)
+    def check_log_ins(self, client: str) -> None:
+        """Refuse, as `read`, whose log-ins have failed so often that the next would be refused."""
+        item = self._items["logins"]
+        if not self._limiter.test(item, "logins", client):
+            raise self._refusal("logins", self._limiter.get_window_stats(item, "logins", client)[0])
 
-    def _spend(self, client: str, name: str, count: int) -> None:
+    def _count(self, caller: Caller | None, name: str, count: int) -> Awaitable[None] | None:
+        if caller is None or caller.role is Role.ADMIN:
+            return None
+        return self._spend(caller.client, name, count)
+
+    def _spend(self, client: str, name: str, count: int) -> Awaitable[None] | None:
         item = self._items[name]
         if not self._limiter.hit(item, name, client, cost=count):
-            raise self._refusal(name, item, client)
+            reset_at, _ = self._limiter.get_window_stats(item, name, client)
+            raise self._refusal(name, reset_at)
+        return None
 
-    def _refusal(self, name: str, item: RateLimitItem, client: str) -> RateLimited:
-        reset_at, _ = self._limiter.get_window_stats(item, name, client)
+    def _refusal(self, name: str, reset_at: float) -> RateLimited:
+        item = self._items[name]
         limit = {"name": name, "max": item.amount}
         wait = max(1, int(reset_at - time.time()) + 1)
         return RateLimited(

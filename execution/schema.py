@@ -1,6 +1,6 @@
 """Strawberry's schema with a thin way: prepared operations, and errors that carry a code."""
 
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from functools import partial
 from typing import Any, Protocol
@@ -41,12 +41,15 @@ UNCOUNTED = nullcontext()
 
 
 class Gate(Protocol):
-    """Who counts how often somebody asks, given an operation's context."""
+    """Who counts how often somebody asks, given an operation's context.
 
-    def read(self, context: Any) -> None:
+    What is returned, if anything, is to be awaited.
+    """
+
+    def read(self, context: Any) -> Awaitable[None] | None:
         """Count an operation; raise RateLimited where there were too many."""
 
-    def book(self, context: Any, count: int) -> None:
+    def book(self, context: Any, count: int) -> Awaitable[None] | None:
         """Count the root fields of a mutation."""
 
 
@@ -200,12 +203,14 @@ class Schema(strawberry.Schema):
             known = self._find(query, name)
             operation: Prepared = known
             # What can't be run is counted like what is read; so is the first of each mutation.
-            if gate and not (known and known.fields_of_mutation):
-                gate.read(context)
+            mutates = known is not None and known.fields_of_mutation
+            if gate and not mutates and (counting := gate.read(context)):
+                await counting
             if operation is None:
                 operation = await self._prepare(query, name, allowed)
-            if gate and isinstance(operation, Operation) and operation.fields_of_mutation:
-                gate.book(context, operation.fields_of_mutation)
+            count = operation.fields_of_mutation if isinstance(operation, Operation) else 0
+            if gate and count and (counting := gate.book(context, count)):
+                await counting
             if isinstance(operation, Operation) and operation.cost is None:
                 operation.check_cost(variables or {}, self._sizes)
         except (TooMuch, RateLimited) as error:

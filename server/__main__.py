@@ -84,7 +84,9 @@ def serve(settings: Settings) -> None:
         migrate(url)
         # The app, in this process and in others, finds the database as its setting.
         os.environ["DATABASE_URL"] = url
-        sys.stdout.write(welcome(listener, place, settings.open_to_all))
+        counted = settings.open_to_all or settings.redis_url is not None
+        apart = 1 if counted else settings.web_concurrency
+        sys.stdout.write(welcome(listener, place, settings.open_to_all, apart))
         sys.stdout.flush()
         run(listener, settings.web_concurrency, log_config(settings.secrets))
 

@@ -20,6 +20,10 @@ FOR_TRYING_OUT = """
   #   Set AUTH_SECRET or AUTH_JWKS before anybody else does.  #
   #############################################################
 """
+COUNTED_APART = """
+    Each process counts the rate limits for itself: one client gets {processes} times as much
+    as they say. Set REDIS_URL to have them counted together.
+"""
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -46,11 +50,18 @@ def place_of_url(url: str) -> Place:
     return Place(f"{host}{port}, database {words.get('dbname') or 'default'}", "DATABASE_URL")
 
 
-def welcome(listener: socket.socket, place: Place, open_to_all: bool) -> str:
-    """Return the screen: addresses, data, and a command that works when pasted."""
+def welcome(
+    listener: socket.socket, place: Place, open_to_all: bool, counted_apart: int = 1
+) -> str:
+    """Return the screen: addresses, data, and a command that works when pasted.
+
+    Args:
+        counted_apart: how many processes count the rate limits, each for itself.
+    """
     address = _address(listener)
     body = json.dumps({"query": TRY})
     warning = FOR_TRYING_OUT if open_to_all else ""
+    note = COUNTED_APART.format(processes=counted_apart) if counted_apart > 1 else ""
     token = "" if open_to_all else " -H 'authorization: Bearer '$TOKEN"
     return f"""
   Boxoffice
@@ -59,7 +70,7 @@ def welcome(listener: socket.socket, place: Place, open_to_all: bool) -> str:
     Health    {address}/healthz  {address}/readyz
     Data      {place.location}
               {place.engine}
-
+{note}
   Try it:
 
     curl {address}/graphql -H 'content-type: application/json'{token} \\
