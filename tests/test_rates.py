@@ -128,6 +128,30 @@ def test_who_asks_too_often_is_told_on_every_way(strict: Served, way: str, docum
     assert ask(strict, "{ __typename }", **elsewhere, **bearer(f"{way} {document}"))[1] is None
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_the_head_says_when_to_come_again(strict: Served, way: str) -> None:
+    place = {"x-forwarded-for": f"198.19.0.{len(way)}"}
+    guess = {**place, "authorization": "Bearer nonsense"}
+
+    def post(headers: dict[str, str]) -> httpx.Response:
+        body = {"query": "{ __typename }"}
+        return httpx.post(strict.url, json=body, headers=headers, verify=False)
+
+    for _ in range(6):
+        refused = post({**WAYS[way], **place})
+        guessed = post({**WAYS[way], **guess})
+    for answer in (refused, guessed):
+        assert answer.status_code == 429
+        told = answer.json()["errors"][0]["extensions"]["retryAfter"]
+        assert answer.headers["retry-after"] == str(told)
+        assert 3_500 < told <= 3_601
+    # Where a refusal is a 200 only its body says so; who can't be told apart gets no 200.
+    plain = post({**WAYS[way], **place, "accept": "application/json"})
+    assert (plain.status_code, "retry-after" in plain.headers) == (200, False)
+    assert plain.json()["errors"][0]["extensions"]["retryAfter"]
+    assert "retry-after" in post({**WAYS[way], **guess, "accept": "application/json"}).headers
+
+
 def test_aliases_are_counted_one_by_one(strict: Served) -> None:
     fields = " ".join(f'a{at}: cancelBooking(bookingId: "x") {{ __typename }}' for at in range(3))
     document = f"mutation {{ {fields} }}"

@@ -36,6 +36,7 @@ from schema.errors import BadRequest, Unavailable
 from transport import event_stream, graphql_app, stalls
 from transport.bodies import GRAPHQL, MAX_BODY_BYTES, PLAIN
 from transport.graphql_app import GraphQLApp
+from transport.hints import hints
 from transport.socket_protocol import WORTH_COPYING, SocketProtocol
 from transport.web_socket import MAX_OPERATIONS_PER_SOCKET
 
@@ -269,6 +270,14 @@ def assert_refusal(
     assert "data" not in body
     assert [error["extensions"]["code"] for error in body["errors"]] == [code], body
     assert all(error["message"] for error in body["errors"])
+
+
+def test_a_refusal_for_now_says_when_in_its_head() -> None:
+    body = b'{"errors":[{"extensions":{"code":"UNAVAILABLE","retryAfter":2}}]}'
+    assert hints(503, body) == [(b"retry-after", b"2")]
+    assert hints(429, body) == [(b"retry-after", b"2")]
+    assert hints(200, body) == hints(400, body) == []
+    assert hints(503, b'{"errors":[{"extensions":{"outcome":"UNKNOWN"}}]}') == []
 
 
 # HTTP: what is no request

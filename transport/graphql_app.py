@@ -41,6 +41,7 @@ from transport.bodies import (
     require_json,
 )
 from transport.event_stream import EventStream, Watch, encoded_event
+from transport.hints import hints
 from transport.pages import policy_of
 from transport.plain_post import PlainPost, read_plain_head, read_plain_post, replay
 from transport.sender import Sender, sender_of
@@ -109,8 +110,8 @@ def status_of(answer: Any, media_type: str) -> int:
 async def send_whole(send: Send, status: int, content_type: bytes, body: bytes) -> None:
     """Send an answer that is whole already."""
     headers = [(b"content-length", b"%d" % len(body)), (b"content-type", content_type)]
-    if status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+    if status >= 400:
+        headers += hints(status, body)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -301,9 +302,9 @@ class GraphQLApp(GraphQL[Any, None]):
         body = self.encode_json({"errors": [{"message": message, "extensions": extensions}]})
         media_type = negotiate(request.headers.get("accept", ""))
         kind = LastAnswer if status == 413 else Response
-        if status == 401:
-            headers = {**(headers or {}), "www-authenticate": "Bearer"}
-        return kind(body, status, headers, f"{media_type}; charset=utf-8")
+        response = kind(body, status, headers, f"{media_type}; charset=utf-8")
+        response.raw_headers.extend(hints(status, body))
+        return response
 
     def decode_json(self, data: str | bytes) -> object:
         if len(data) > MAX_BODY_BYTES:
@@ -358,7 +359,8 @@ class GraphQLApp(GraphQL[Any, None]):
             media_type=f"{media_type}; charset=utf-8",
             background=sub_response.background,
         )
-        response.headers.raw.extend(sub_response.headers.raw)
+        response.raw_headers.extend(sub_response.headers.raw)
+        response.raw_headers.extend(hints(response.status_code, bytes(response.body)))
         return response
 
     async def _create_streaming_response(

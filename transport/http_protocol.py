@@ -11,6 +11,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from transport.door import door_of
+from transport.hints import hints
 from transport.last_call import last_call
 from transport.pages import WRITTEN
 from transport.parting import PartingProtocol
@@ -167,8 +168,8 @@ class HttpProtocol(PartingProtocol):
             head += name, b": ", value, b"\r\n"
         if not cycle.keep_alive:
             head.append(b"connection: close\r\n")
-        if status == 401:
-            head.append(b"www-authenticate: Bearer\r\n")
+        if status >= 400:
+            head += [b"%b: %b\r\n" % hint for hint in hints(status, body)]
         length = len(body)
         head.append(b"content-length: %d\r\ncontent-type: %b\r\n\r\n" % (length, content_type))
         self.transport.write(b"".join((*head, body)))
