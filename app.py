@@ -325,3 +325,5 @@ app = BoxOffice(
     middleware=[Middleware(LastResort)],
     lifespan=lifespan,
 )
+# A redirect would lead to the host that the request names, which may be anybody's.
+app.router.redirect_slashes = False

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -50,17 +50,21 @@ class Served:
 
 
 @contextmanager
-def serve(database_url: str, module: str = "server", **settings: str) -> Iterator[Served]:
+def serve(
+    database_url: str, module: str = "server", log: IO[bytes] | None = None, /, **settings: str
+) -> Iterator[Served]:
     """Run the server as `make run` does, on a database and any free port, until the block ends.
 
     Args:
         module: what is run instead, and runs the server.
+        log: where it logs to; else to the tests' own stderr.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", module],
         cwd=PROJECT,
         env={**os.environ, "DATABASE_URL": database_url, "PORT": "0", **settings},
         stdout=subprocess.PIPE,
+        stderr=log,
         text=True,
     )
     try:
