@@ -152,7 +152,7 @@ TOO_LARGE = [
         "a body of many chunks",
         START + CHUNKED + b"\r\n" + b"1\r\n \r\n" * 500_000,
         413,
-        "bodyBytes",
+        "bodyPieces",
     ),
     WireAttack(
         "trailers without an end",
