@@ -22,7 +22,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from access.addresses import Network, client_address
+from access.addresses import Network, client_address, is_in
 from access.caller import visitor
 from access.doorkeeper import Doorkeeper
 from access.keys import KeySet, OneSecret
@@ -279,11 +279,15 @@ class BoxOffice(Starlette):
     """The routes; what is for GraphQL over HTTP needs no looking for its own.
 
     `plain_posts` and `refuse_plainly` are for our HTTP protocol, which doesn't take the way over
-    ASGI for them.
+    ASGI for them; `is_proxy` is, too.
     """
 
     plain_posts = staticmethod(graphql.answer_plainly)
     refuse_plainly = staticmethod(graphql.refuse_plainly)
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether many may come from an address."""
+        return is_in(address, graphql.proxies)
 
     def cors_head(self, origin: str) -> Sequence[tuple[bytes, bytes]]:
         """The headers that let a page read an answer, for our HTTP protocol, too."""

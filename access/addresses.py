@@ -31,7 +31,7 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Netwo
     """
     client = peer
     noted = forwarded_for.split(",") if forwarded_for and trusted else []
-    while noted and _is_in(client, trusted):
+    while noted and is_in(client, trusted):
         before = noted.pop().strip()
         if _parse(before) is None:
             break
@@ -39,7 +39,8 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Netwo
     return _counted(client)
 
 
-def _is_in(text: str, networks: Sequence[Network]) -> bool:
+def is_in(text: str, networks: Sequence[Network]) -> bool:
+    """Whether an address is in one of these networks; what is none is not."""
     address = _parse(text)
     return address is not None and any(address in network for network in networks)
 

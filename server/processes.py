@@ -15,6 +15,7 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import Server
 
 from server.listener import all_ears
+from server.open_files import allow_many
 from server.supervisor import Supervisor
 from transport.http_protocol import HttpProtocol
 from transport.socket_protocol import SocketProtocol
@@ -37,6 +38,7 @@ def run(listener: socket.socket, workers: int, log_config: dict[str, Any]) -> No
     Raises:
         SystemExit: the app could not be started, or a stop signal came.
     """
+    allow_many()
     if workers > 1:
         _run_workers(listener, workers, log_config)
         return

@@ -1,4 +1,4 @@
-"""The server with less patience and less room, so that tests need not wait for a minute.
+"""The server with less patience and less room, so that tests need neither a minute nor a crowd.
 
     python -m tests.hurried
 
@@ -14,13 +14,14 @@ from uvicorn import Config
 
 import server.__main__ as server
 from server import processes
-from transport import bounded_protocol, patience, patient_protocol
+from transport import bounded_protocol, connections, patience, patient_protocol
 
 HEAD = timedelta(seconds=0.4)
 BODY = timedelta(seconds=0.8)
 READ = timedelta(seconds=0.4)
 KEPT = 0.6
 UNFINISHED = 300_000
+CONNECTIONS = 24
 
 
 def hurry() -> None:
@@ -30,6 +31,7 @@ def hurry() -> None:
     _set(patient_protocol, HEAD_TIMEOUT=HEAD, BODY_TIMEOUT=BODY, READ_TIMEOUT=READ)
     _set(patient_protocol, LINGER=moment, CLOSE_TIMEOUT=moment)
     _set(bounded_protocol, MAX_UNFINISHED_BYTES=UNFINISHED)
+    _set(connections, MOST=CONNECTIONS)
     _set(processes, Config=partial(Config, timeout_keep_alive=cast(int, KEPT)))
 
 

@@ -1,6 +1,9 @@
-"""uvicorn's HTTP protocol, with bounds for what comes: heads, bodies, and requests ahead."""
+"""uvicorn's HTTP protocol, with bounds for what comes: connections, heads, bodies, requests."""
+
+from typing import Any
 
 from transport.bodies import MAX_BODY_BYTES
+from transport.connections import connections
 from transport.patient_protocol import HEAD, PatientProtocol
 from transport.refusal import Refusal
 
@@ -23,6 +26,30 @@ class BoundedProtocol(PatientProtocol):
 
     large = False  # whether the last piece that came may have made something too large
     body_size = pieces = 0
+    peer = ""
+
+    def connection_made(self, transport: Any) -> None:
+        """Let one more in, if there is room."""
+        super().connection_made(transport)
+        self.peer = self.client[0] if self.client else ""
+        is_proxy = getattr(self.app, "is_proxy", None)
+        refusal = connections.enter(self.peer, is_proxy is not None and is_proxy(self.peer))
+        if refusal and connections.overrun:
+            transport.write(refusal.written(self.server_state.default_headers))
+            transport.close()
+        elif refusal:
+            self.refuse(refusal)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """There is room again."""
+        super().connection_lost(exc)
+        connections.leave(self.peer)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Leave the connection to another protocol, which counts it."""
+        super().handle_websocket_upgrade()
+        if self.transport.get_protocol() is not self:
+            connections.leave(self.peer)
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
