@@ -7,14 +7,13 @@ from typing import Any, Protocol
 
 import strawberry
 from graphql import (
-    DocumentNode,
     GraphQLError,
     GraphQLSyntaxError,
     OperationDefinitionNode,
-    validate,
 )
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
@@ -25,14 +24,12 @@ from execution.documents import Documents
 from execution.operation import Operation
 from execution.operations import Operations
 from execution.pushing import Answers
+from execution.validation import DiscreetExecutor, find_mistakes
 from schema.errors import ApiError, RateLimited, TooMuch, reveal
 
 # What Strawberry raises for an operation that it does not even look at.
 UNPREPARED = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 
-
-# Told of a document. For each the schema is searched for what may have been meant: 2 ms, perhaps.
-MAX_MISTAKES = 5
 
 Prepared = Operation | PreExecutionError | None
 EVERY_TYPE = frozenset(OperationType)
@@ -91,6 +88,18 @@ class Schema(strawberry.Schema):
         # Extensions may do anything at any step: only the stock executor has room for them.
         self._extended = bool(self.extensions or self.directives)
 
+    @property
+    def introspection(self) -> bool:
+        """Whether clients may see the schema, in answers or in what they are told of mistakes."""
+        return self._introspection
+
+    @introspection.setter
+    def introspection(self, allowed: bool) -> None:
+        self._introspection = allowed
+        self.execution_context_class = (
+            StrawberryGraphQLCoreExecutionContext if allowed else DiscreetExecutor
+        )
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
@@ -134,7 +143,7 @@ class Schema(strawberry.Schema):
         """
         document = limits.read(text)
         limits.check(document, self.introspection)
-        for mistake in self._validate(document):
+        for mistake in find_mistakes(self, document, suggest=True):
             raise mistake
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         if not operations:
@@ -142,10 +151,6 @@ class Schema(strawberry.Schema):
         for each in operations:
             operation = Operation(self, document, each.name.value if each.name else None)
             operation.check_cost({}, self._sizes)
-
-    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
-        hide = not self.introspection
-        return validate(self._schema, document, max_errors=MAX_MISTAKES, hide_suggestions=hide)
 
     def text_of(
         self, query: str | None, extensions: Mapping[str, Any] | None, context: Any
@@ -185,7 +190,7 @@ class Schema(strawberry.Schema):
             return error
         assert query is not None
         assert context.graphql_document is not None
-        if mistakes := self._validate(context.graphql_document):
+        if mistakes := find_mistakes(self, context.graphql_document, self.introspection):
             return PreExecutionError(data=None, errors=mistakes)
         return self._operations.add(query, name, context.graphql_document)
 
@@ -275,14 +280,9 @@ class Schema(strawberry.Schema):
         # there (a data loader) from outliving its operation.
         context = dict(context_value) if isinstance(context_value, dict) else context_value
         allowed = EVERY_TYPE.intersection(allowed_operation_types or EVERY_TYPE)
+        passage: AbstractContextManager[object] = UNCOUNTED
         try:
             query = self.text_of(query, operation_extensions, context_value)
-        except ApiError as error:
-            refusal = self.refuse(GraphQLError(str(error), original_error=error))
-            return self._coded(_only(refusal))
-        passage: AbstractContextManager[object] = UNCOUNTED
-        # What cannot be prepared has an error that Strawberry words for streams.
-        with suppress(Irregular, *UNPREPARED):
             operation = await self._obtain(
                 query, operation_name, allowed, variable_values, context_value
             )
@@ -299,6 +299,11 @@ class Schema(strawberry.Schema):
                 if isinstance(results, Answers):
                     return results.through(partial(self._coded, passage=passage))
                 return self._coded(results, passage)
+        except (Irregular, *UNPREPARED):
+            pass  # what cannot be prepared has an error that Strawberry words for streams
+        except ApiError as error:
+            refusal = self.refuse(GraphQLError(str(error), original_error=error))
+            return self._coded(_only(refusal))
         return self._coded(
             await super().stream(
                 query,

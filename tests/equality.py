@@ -10,12 +10,14 @@ import orjson
 import pytest
 import strawberry
 import strawberry.schema.schema as strawberry_schema
-from graphql import GraphQLError
+from graphql import DocumentNode, GraphQLError
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from execution import limits
+import execution.schema
+from execution import limits, validation
 from execution.operations import Operations
 from execution.schema import Schema
 from execution.shared import EncodedResult
@@ -45,12 +47,19 @@ def validate_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def run_validation(context: ExecutionContext) -> None:
         key = id(context.schema), context.query or ""
-        if key not in valid:
+        if context.validation_rules and key not in valid:
             validate(context)
             if not context.pre_execution_errors:
                 valid.add(key)
 
+    def find_mistakes(schema: Schema, document: DocumentNode, suggest: bool) -> list[GraphQLError]:
+        assert document.loc
+        if (id(schema), document.loc.source.body) in valid:
+            return []
+        return validation.find_mistakes(schema, document, suggest)
+
     monkeypatch.setattr(strawberry_schema, "_run_validation", run_validation)
+    monkeypatch.setattr(execution.schema, "find_mistakes", find_mistakes)
 
 
 def told(result: Any) -> Told:
@@ -58,12 +67,13 @@ def told(result: Any) -> Told:
     assert isinstance(result, ExecutionResult), result
     assert not result.extensions
     data = orjson.dumps(result.data, default=repr)
+    errors = [_seen(error) for error in result.errors or []]
     if isinstance(result, EncodedResult):
         assert orjson.loads(result.encoded) == {"data": result.data}
     return [
         type(result).__name__.replace("Encoded", "Execution"),
         data,
-        [_seen(error) for error in result.errors or []],
+        errors[: validation.MAX_MISTAKES] if isinstance(result, PreExecutionError) else errors,
     ]
 
 

@@ -111,6 +111,16 @@ def execute(text: str, **variables: Any) -> Any:
     return asyncio.run(schema.execute(text, variables, context))
 
 
+def stream(text: str, **variables: Any) -> Any:
+    """The first answer of a stream."""
+
+    async def first() -> Any:
+        context = StandIn(seed=1, faults=0).context
+        return await anext(await schema.stream(text, variables, context))
+
+    return asyncio.run(first())
+
+
 @pytest.mark.parametrize("what", TOO_MUCH)
 def test_what_is_too_much_is_refused_with_its_limit(what: str) -> None:
     text, limit = TOO_MUCH[what]
@@ -157,6 +167,35 @@ def test_introspection_can_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert execute("{ __typename }").data == {"__typename": "Query"}
 
 
+MISSPELT: list[tuple[str, dict[str, Any]]] = [
+    ("{ show(id: 1) { nam } }", {}),
+    ("{ show(idd: 1) { id } }", {}),
+    ("{ node(id: 1) { totalSeats } }", {}),
+    ("{ bookings(status: PENDIN) { edges { cursor } } }", {}),
+    ("{ __typename ... on Quer { __typename } }", {}),
+    ("{ __typename @skp(if: true) }", {}),
+    ("query ($a: Strin) { __typename }", {}),
+    (f"mutation {{ {BOOK.replace('seatCount', 'seatCoun')} }}", {}),
+    (f"mutation {{ {BOOK.replace('{ __typename }', '{ message }')} }}", {}),
+    ("mutation ($a: BookSeatsInput!) { bookSeats(input: $a) { __typename } }", {"a": {"shwId": 1}}),
+    ("query ($a: BookingStatus) { bookings(status: $a) { edges { cursor } } }", {"a": "PENDIN"}),
+    ("query ($a: BookingStatus = PENDIN) { bookings(status: $a) { edges { cursor } } }", {}),
+]
+
+
+@pytest.mark.parametrize(("text", "variables"), MISSPELT)
+def test_without_introspection_nothing_of_the_schema_is_suggested(
+    monkeypatch: pytest.MonkeyPatch, text: str, variables: dict[str, Any]
+) -> None:
+    for introspection in (True, False):
+        monkeypatch.setattr(schema, "introspection", introspection)
+        for result in (execute(text, **variables), stream(text, **variables)):
+            told = " ".join(error.message for error in result.errors)
+            assert told
+            assert introspection or "Did you mean" not in told
+            assert not introspection or "Did you mean" in told or "skp" in text
+
+
 def test_a_server_without_introspection_shows_no_explorer(database_url: str) -> None:
     with serve(database_url, INTROSPECTION="false") as server:
         answer = server.ask("{ __schema { types { name } } }")
@@ -164,6 +203,8 @@ def test_a_server_without_introspection_shows_no_explorer(database_url: str) -> 
         assert server.data("{ __typename }") == {"__typename": "Query"}
         page = httpx.get(server.url, headers={"accept": "text/html"}, verify=False)
         assert "graphiql" not in page.text.lower()
+        told = server.ask("{ show(id: 1) { nam } }")["errors"][0]["message"]
+        assert told == "Cannot query field 'nam' on type 'Show'."
 
 
 @pytest.mark.parametrize("what", ["depth", "a long alias", "whole maps of a page"])
