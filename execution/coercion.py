@@ -25,6 +25,8 @@ from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.type import is_required_input_field
 from graphql.utilities.coerce_input_value import coerce_default_value
 
+from execution.variables import MAX_VARIABLE_LIST
+
 Coerce = Callable[[Any], Any]
 Values = dict[str, Any]
 
@@ -102,6 +104,8 @@ def _nullable(coerce: Coerce) -> Coerce:
 def _list(coerce: Coerce) -> Coerce:
     def coerce_list(value: Any) -> Any:
         if type(value) is list:
+            if len(value) > MAX_VARIABLE_LIST:
+                raise Irregular
             return [coerce(item) for item in value]
         return None if value is None else [coerce(value)]
 

@@ -79,6 +79,18 @@ class Sizes:
     pages: frozenset[str] = frozenset()
 
 
+def bound(
+    what: str, name: str, count: float, maximum: int, whose: str = "The document has"
+) -> None:
+    """Refuse a count above a maximum.
+
+    Raises:
+        TooMuch: it is.
+    """
+    if count > maximum:
+        raise TooMuch(f"{whose} too many {what}: at most {maximum}.", name, maximum)
+
+
 def read(text: str) -> DocumentNode:
     """Parse a document, if it is not too large.
 
@@ -88,7 +100,7 @@ def read(text: str) -> DocumentNode:
     """
     if len(text) > MAX_DOCUMENT_LENGTH:
         raise TooMuch("The document is too long.", "characters", MAX_DOCUMENT_LENGTH)
-    _bound("lines", "lines", text.count("\n") + text.count("\r"), MAX_LINES)
+    bound("lines", "lines", text.count("\n") + text.count("\r"), MAX_LINES)
     try:
         return parse(text, max_tokens=MAX_TOKENS)
     except GraphQLSyntaxError as error:
@@ -209,11 +221,11 @@ class _Survey:
         operations = [
             d for d in self._document.definitions if isinstance(d, OperationDefinitionNode)
         ]
-        _bound("operations", "operations", len(operations), MAX_OPERATIONS)
-        _bound("fragments", "fragments", len(self._fragments), MAX_FRAGMENTS)
+        bound("operations", "operations", len(operations), MAX_OPERATIONS)
+        bound("fragments", "fragments", len(self._fragments), MAX_FRAGMENTS)
         for operation in operations:
             variables = operation.variable_definitions or ()
-            _bound("variables", "variables", len(variables), MAX_VARIABLES)
+            bound("variables", "variables", len(variables), MAX_VARIABLES)
             self._count_directives(operation)
             for variable in variables:
                 self._count_directives(variable)
@@ -222,23 +234,23 @@ class _Survey:
             self._count_directives(fragment)
         for operation in operations:
             fields, depth, lists, roots = self._of(operation.selection_set)
-            _bound("fields", "fields", fields, MAX_FIELDS)
-            _bound("levels", "depth", depth, MAX_DEPTH)
-            _bound("introspected lists", "introspection", lists, MAX_INTROSPECTED_LISTS)
-            _bound("root fields", "rootFields", roots, MAX_ROOT_FIELDS)
-        _bound("aliases", "aliases", self._counts["aliases"], MAX_ALIASES)
-        _bound("directives", "directives", self._counts["directives"], MAX_DIRECTIVES)
-        _bound("fragments spread", "spreads", self._counts["spreads"], MAX_SPREADS)
-        _bound("typenames", "typenames", self._names.pop("__typename", 0), MAX_TYPENAMES)
+            bound("fields", "fields", fields, MAX_FIELDS)
+            bound("levels", "depth", depth, MAX_DEPTH)
+            bound("introspected lists", "introspection", lists, MAX_INTROSPECTED_LISTS)
+            bound("root fields", "rootFields", roots, MAX_ROOT_FIELDS)
+        bound("aliases", "aliases", self._counts["aliases"], MAX_ALIASES)
+        bound("directives", "directives", self._counts["directives"], MAX_DIRECTIVES)
+        bound("fragments spread", "spreads", self._counts["spreads"], MAX_SPREADS)
+        bound("typenames", "typenames", self._names.pop("__typename", 0), MAX_TYPENAMES)
         for counts, maximum in (
             (self._names, MAX_NAMESAKES),
             (self._names_that_select, MAX_NAMESAKES_THAT_SELECT),
         ):
             namesakes = max(counts.values(), default=0)
-            _bound("fields of one name", "namesakes", namesakes, maximum)
+            bound("fields of one name", "namesakes", namesakes, maximum)
         bill = _Bill(self._fragments, {}, Sizes(INTROSPECTED_SIZES))
         introspected = sum(bill.cost(node.selection_set) for node in self._introspections)
-        _bound("introspected values", "introspected", introspected, MAX_INTROSPECTED)
+        bound("introspected values", "introspected", introspected, MAX_INTROSPECTED)
 
     def root_fields(self, operation: OperationDefinitionNode) -> int:
         return self._of(operation.selection_set)[3]
@@ -281,7 +293,7 @@ class _Survey:
             self._introspections.append(node)
         if node.alias:
             self._counts["aliases"] += 1
-            _bound("letters of an alias", "aliasLength", len(node.alias.value), MAX_ALIAS_LENGTH)
+            bound("letters of an alias", "aliasLength", len(node.alias.value), MAX_ALIAS_LENGTH)
         key = node.alias.value if node.alias else name
         self._names[key] += 1
         if node.selection_set:
@@ -289,8 +301,3 @@ class _Survey:
 
     def _count_directives(self, node: Any) -> None:
         self._counts["directives"] += len(node.directives or ())
-
-
-def _bound(what: str, name: str, count: float, maximum: int) -> None:
-    if count > maximum:
-        raise TooMuch(f"The document has too many {what}: at most {maximum}.", name, maximum)

@@ -33,6 +33,7 @@ from execution.pushing import Answers
 from execution.run import Run, Source
 from execution.selection import Selections, Subscribing
 from execution.shared import EncodedResult
+from execution.variables import check_variables
 from execution.waiting import pends
 from schema.errors import TooMuch
 
@@ -112,6 +113,7 @@ class Operation:
 
         Raises:
             Irregular: this is for the stock executor; nothing was done yet.
+            TooMuch: its variables are not as declared, and too much to be looked at.
         """
         steps, run = self._begin(sent, context, root, extensions)
         return await self._finish(steps, run)
@@ -133,7 +135,13 @@ class Operation:
     def _begin(
         self, sent: Variables, context: Any, root: Any, extensions: dict[str, Any] | None
     ) -> tuple[Any, Run]:
-        values = self._coerce(sent)
+        try:
+            values = self._coerce(sent)
+        except Irregular:
+            check_variables(sent)
+            raise
+        if len(sent) > len(self._declared):  # what is not declared is not looked at
+            check_variables(sent)
         run = Run(self._source, sent, values, context, root, extensions)
         return self._plan(values), run
 

@@ -25,6 +25,7 @@ from execution.operation import Operation
 from execution.operations import Operations
 from execution.pushing import Answers
 from execution.validation import DiscreetExecutor, find_mistakes
+from execution.variables import check_variables
 from schema.errors import ApiError, RateLimited, TooMuch, reveal
 
 # What Strawberry raises for an operation that it does not even look at.
@@ -218,6 +219,8 @@ class Schema(strawberry.Schema):
                 await counting
             if isinstance(operation, Operation) and operation.cost is None:
                 operation.check_cost(variables or {}, self._sizes)
+            if operation is None:
+                check_variables(variables or {})
         except (TooMuch, RateLimited) as error:
             return self.refuse(GraphQLError(str(error), original_error=error))
         return operation
