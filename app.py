@@ -117,7 +117,11 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     schema.gate = None if settings.open_to_all else rates
     graphql.turnstiles = schema.turnstiles = None if settings.open_to_all else Turnstiles()
     graphql.proxies = settings.proxies
-    graphql.doorkeeper = Doorkeeper(await _tokens(settings), ApiKeys(database).find, rates)
+    keys = _keys(settings)
+    if isinstance(keys, KeySet):
+        await keys.open()
+    tokens = Tokens(keys, settings.auth_issuer, settings.auth_audience) if keys else None
+    graphql.doorkeeper = Doorkeeper(tokens, ApiKeys(database), rates)
     await database.open()
     await rates.open()
     _on_stop_signals(partial(_take_leave, desk))
@@ -133,6 +137,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await _close("the look-out for changes", asyncio.wait({watcher}))
         await _close("the connections", database.close())
         await _close("the counts", rates.close())
+        if isinstance(keys, KeySet):
+            await _close("the key set", keys.close())
 
 
 def _rates(settings: Settings) -> Rates:
@@ -147,16 +153,11 @@ def _rates(settings: Settings) -> Rates:
     return SharedRates(*limits, SharedCounts(settings.redis_url.get_secret_value()))
 
 
-async def _tokens(settings: Settings) -> Tokens | None:
-    """What reads tokens; None without access control."""
-    issuer, audience = settings.auth_issuer, settings.auth_audience
+def _keys(settings: Settings) -> KeySet | OneSecret | None:
+    """The keys of tokens; None without access control."""
     if settings.auth_secret is not None:
-        return Tokens(OneSecret(settings.auth_secret.get_secret_value()), issuer, audience)
-    if settings.auth_jwks is None:
-        return None
-    keys = KeySet(settings.auth_jwks)
-    await keys.open()
-    return Tokens(keys, issuer, audience)
+        return OneSecret(settings.auth_secret.get_secret_value())
+    return KeySet(settings.auth_jwks) if settings.auth_jwks is not None else None
 
 
 def _take_leave(desk: Desk) -> None:

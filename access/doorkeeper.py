@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Protocol
 
 from access.caller import EVERYBODY, Caller, Role, visitor
@@ -13,14 +13,24 @@ API_KEY_PREFIX = "bo_"
 # An API key may be revoked while its subscriptions go on; they are asked so often, in seconds.
 ASK_AGAIN = 30.0
 
-FindApiKey = Callable[[str], Awaitable[int | None]]
-"""The id of an API key that is in force; None for any other text."""
-
 log = logging.getLogger("boxoffice.access")
+
+
+class ApiKeys(Protocol):
+    """Who finds API keys."""
+
+    async def find(self, text: str) -> int | None:
+        """The id of a key that is in force; None for any other text."""
+
+    def knows(self, text: str) -> bool:
+        """Whether it was in force when it was last looked up."""
 
 
 class LogIns(Protocol):
     """Who counts failed log-ins."""
+
+    def check_log_ins(self, client: str) -> None:
+        """Raise RateLimited where one more failure would be too many."""
 
     def failed(self, client: str) -> Awaitable[None] | None:
         """Count a failure, awaited where there is something to await.
@@ -34,10 +44,10 @@ class Doorkeeper:
     """Tells callers apart. Without `tokens` there is no access control: everybody is admin."""
 
     def __init__(
-        self, tokens: Tokens | None, find_api_key: FindApiKey, log_ins: LogIns | None = None
+        self, tokens: Tokens | None, api_keys: ApiKeys, log_ins: LogIns | None = None
     ) -> None:
         self._tokens = tokens
-        self._find_api_key = find_api_key
+        self._api_keys = api_keys
         self._log_ins = log_ins
 
     @property
@@ -75,7 +85,11 @@ class Doorkeeper:
     async def _check(self, credential: str, client: str) -> Caller | None:
         assert self._tokens is not None
         if credential.startswith(API_KEY_PREFIX):
-            key = await self._find_api_key(credential)
+            # Who guesses doesn't keep the database busy; a key that was right before is asked about
+            # whatever others do at its address.
+            if self._log_ins and not self._api_keys.knows(credential):
+                self._log_ins.check_log_ins(client)
+            key = await self._api_keys.find(credential)
             if key is not None:
                 return Caller(Role.ADMIN, f"key:{key}", expires_at=time.time() + ASK_AGAIN)
             await self._refuse(client, "no such API key")

@@ -34,6 +34,7 @@ class Tokens:
         self._issuer = issuer
         self._audience = audience
         self._remembered: OrderedDict[str, Caller] = OrderedDict()
+        keys.on_withdrawal(self._remembered.clear)
 
     def recall(self, token: str) -> Caller | None:
         """Who calls, where the token was read before and has not run out."""

@@ -51,6 +51,10 @@ class ApiKeys:
         self._database = database
         self._known: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
+    def knows(self, text: str) -> bool:
+        """Whether a key was in force when it was last looked up."""
+        return text in self._known
+
     async def find(self, text: str) -> int | None:
         """The id of a key in force, `bo_<id>_<secret>`; None for any other text.
 

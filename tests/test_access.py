@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -16,11 +17,15 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from access import doorkeeper as doorkeeper_module
+from access import keys as key_module
+from access.keys import KeySet
+from access.tokens import Tokens
 from app import graphql
 from server.welcome import FOR_TRYING_OUT
 from tests.crowd import run
 from tests.serving import PROJECT, Served, serve
-from tests.tokens import SECRET, bearer, claims, jwk, rsa_key, token
+from tests.tokens import AUDIENCE, ISSUER, SECRET, bearer, claims, jwk, rsa_key, token
+from transport import graphql_app
 from transport.sender import Sender
 
 CREATE = (
@@ -201,15 +206,19 @@ def test_a_token_that_runs_out_ends_its_event_stream(guarded: Served, show: str)
 async def test_a_revoked_key_ends_its_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     known, asked = [7], asyncio.Semaphore(0)
 
-    async def find(text: str) -> int | None:
-        asked.release()
-        return known[0] if known else None
+    class Keys:
+        async def find(self, text: str) -> int | None:
+            asked.release()
+            return known[0] if known else None
+
+        def knows(self, text: str) -> bool:
+            return True
 
     class NoTokens:
         def recall(self, text: str) -> None: ...
 
     monkeypatch.setattr(doorkeeper_module, "ASK_AGAIN", 0.01)
-    keeper = doorkeeper_module.Doorkeeper(NoTokens(), find)  # type: ignore[arg-type]
+    keeper = doorkeeper_module.Doorkeeper(NoTokens(), Keys())  # type: ignore[arg-type]
     monkeypatch.setattr(graphql, "doorkeeper", keeper, raising=False)
     monkeypatch.setattr(graphql, "office", None, raising=False)
     sender = Sender(authorization="Bearer bo_7_x")
@@ -222,6 +231,41 @@ async def test_a_revoked_key_ends_its_watch(monkeypatch: pytest.MonkeyPatch) -> 
     assert not watching.done()
     known.clear()
     await asyncio.wait_for(watching, 5)
+
+
+@run
+async def test_a_withdrawn_key_ends_the_watch_of_its_tokens(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setattr(key_module, "RENEWAL", timedelta(milliseconds=5))
+    monkeypatch.setattr(key_module, "LEAST_PAUSE", timedelta(milliseconds=5))
+    monkeypatch.setattr(graphql_app, "LONGEST_SLEEP", 0.01)
+    key, file = rsa_key(), tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [jwk(key, "a")]}))
+    keys = KeySet(str(file))
+    await keys.open()
+    keeper = doorkeeper_module.Doorkeeper(Tokens(keys, ISSUER, AUDIENCE), NoKeys())
+    monkeypatch.setattr(graphql, "doorkeeper", keeper, raising=False)
+    monkeypatch.setattr(graphql, "office", None, raising=False)
+    right = jwt.encode(claims(), key, "RS256", headers={"kid": "a"})
+    sender = Sender(authorization=f"Bearer {right}")
+    watch = graphql.watch({**await graphql.make_context(sender), "sender": sender})
+    assert watch
+    watching = asyncio.create_task(watch())
+    assert not (await asyncio.wait({watching}, timeout=0.1))[0]
+    file.write_text(json.dumps({"keys": [jwk(rsa_key(), "b")]}))
+    await asyncio.wait_for(watching, 5)
+    await keys.close()
+
+
+class NoKeys:
+    """No API key at all."""
+
+    async def find(self, text: str) -> int | None:
+        return None
+
+    def knows(self, text: str) -> bool:
+        return False
 
 
 def test_public_keys_from_a_file_let_in(shared_database_url: str, tmp_path: Any) -> None:

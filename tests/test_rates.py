@@ -10,11 +10,19 @@ from pydantic import ValidationError
 
 from access.addresses import client_address
 from access.caller import EVERYBODY, Caller, Role
+from access.doorkeeper import Doorkeeper
+from access.keys import OneSecret
 from access.rates import Rates
-from schema.errors import RateLimited
+from access.tokens import Tokens
+from db.api_keys import ApiKeys, create_api_key
+from db.connection import Connection
+from db.pool import Database
+from schema.errors import RateLimited, Unauthenticated
 from settings import Settings
+from tests.crowd import run
+from tests.office import opened
 from tests.serving import Served, serve
-from tests.tokens import SECRET, bearer
+from tests.tokens import AUDIENCE, ISSUER, SECRET, bearer, token
 
 ADA = {"caller": Caller(Role.CUSTOMER, "user:ada", "ada", "Ada")}
 BOB = {"caller": Caller(Role.CUSTOMER, "user:bob", "bob", "Bob")}
@@ -170,3 +178,47 @@ def test_guessing_is_slowed_and_who_is_right_goes_on(strict: Served) -> None:
     codes = [code for _, code in guesses]
     assert codes == ["UNAUTHENTICATED"] * 3 + ["RATE_LIMITED"] * 2
     assert ask(strict, "{ __typename }", **bearer("right"), **place)[1] is None
+
+
+class WatchedKeys(ApiKeys):
+    """API keys that note which were looked up in the database."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.asked: list[str] = []
+
+    async def find(self, text: str) -> int | None:
+        self.asked.append(text)
+        return await super().find(text)
+
+
+async def admitted(keeper: Doorkeeper, credential: str, address: str) -> str:
+    try:
+        return (await keeper.admit(f"Bearer {credential}", address)).client
+    except (Unauthenticated, RateLimited) as error:
+        return error.code
+
+
+@run
+async def test_who_guesses_api_keys_asks_the_database_no_more(database_url: str) -> None:
+    connection = Connection.connect(database_url, autocommit=True)
+    async with await connection as conn:
+        old, new = [await create_api_key(conn, name) for name in ("old", "new")]
+    async with opened(database_url) as office:
+        keys = WatchedKeys(office.database)
+        tokens = Tokens(OneSecret(SECRET), ISSUER, AUDIENCE)
+        keeper = Doorkeeper(tokens, keys, Rates("9/hour", "9/hour", "10/hour"))
+        assert await admitted(keeper, old, "192.0.2.1") == "key:1"
+        keys.asked.clear()
+        guesses = [f"bo_1_guess{number}" for number in range(100)]
+        told = [await admitted(keeper, guess, "192.0.2.1") for guess in guesses]
+        assert told == ["UNAUTHENTICATED"] * 10 + ["RATE_LIMITED"] * 90
+        assert keys.asked == guesses[:10]
+        # Who was right before goes on, and so do tokens; another key has to wait, or come from
+        # somewhere else.
+        assert await admitted(keeper, old, "192.0.2.1") == "key:1"
+        assert await admitted(keeper, token("ada"), "192.0.2.1") == "user:ada"
+        assert await admitted(keeper, "nonsense", "192.0.2.1") == "RATE_LIMITED"
+        assert await admitted(keeper, new, "192.0.2.1") == "RATE_LIMITED"
+        assert await admitted(keeper, new, "192.0.2.2") == "key:2"
+        assert await admitted(keeper, new, "192.0.2.1") == "key:2"

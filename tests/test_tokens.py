@@ -1,10 +1,14 @@
 """Tokens: which are believed, and what they say."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,7 @@ from access import tokens as token_module
 from access.caller import Role
 from access.keys import KeysError, KeySet, OneSecret
 from access.tokens import TokenError, Tokens
-from tests.crowd import run
+from tests.crowd import run, until
 from tests.tokens import (
     AUDIENCE,
     HOUR,
@@ -238,18 +242,130 @@ async def test_unknown_keys_are_looked_for_only_so_often(
     assert len(reads) == 1
 
 
+def renew_often(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have sets read again at once, and all the time; each reading is noted in what is returned."""
+    monkeypatch.setattr(key_module, "RENEWAL", timedelta(milliseconds=5))
+    monkeypatch.setattr(key_module, "LEAST_PAUSE", timedelta(milliseconds=5))
+    readings, load = [], key_module._load
+
+    def note(place: str) -> bytes:
+        readings.append(place)
+        return load(place)
+
+    monkeypatch.setattr(key_module, "_load", note)
+    return readings
+
+
 @run
 async def test_keys_go_on_being_believed_when_their_place_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    readings = renew_often(monkeypatch)
     tokens = await by_set(tmp_path / "keys", jwk(RSA, "a"))
     (tmp_path / "keys").unlink()
-    monkeypatch.setattr(key_module, "RENEWAL", -token_module.LEEWAY)
+    before = len(readings)
+    await until(lambda: len(readings) > before + 2)
     right = jwt.encode(claims(), RSA, "RS256", headers={"kid": "a"})
     assert (await tokens.read(right)).owner == "ada"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": 7}', "{" * 5_000])
+@run
+async def test_tokens_are_forgotten_when_their_key_is_withdrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew_often(monkeypatch)
+    tokens = await by_set(tmp_path / "keys", jwk(RSA, "a"), jwk(EC, "b"))
+    withdrawn = jwt.encode(claims(), RSA, "RS256", headers={"kid": "a"})
+    kept = jwt.encode(claims("bob"), EC, "ES256", headers={"kid": "b"})
+    for right in (withdrawn, kept):
+        assert await tokens.read(right) is tokens.recall(right)
+    write(tmp_path / "keys", jwk(EC, "b"))
+    await until(lambda: tokens.recall(withdrawn) is None)
+    with pytest.raises(TokenError):
+        await tokens.read(withdrawn)
+    assert (await tokens.read(kept)).owner == "bob"
+    write(tmp_path / "keys", jwk(EC, "b"), jwk(OTHER_RSA, "a"))
+    new = jwt.encode(claims("eve"), OTHER_RSA, "RS256", headers={"kid": "a"})
+    await until(lambda: "a" in keys_of(tokens))
+    assert (await tokens.read(new)).owner == "eve"
+    assert tokens.recall(kept), "a key more is no reason to forget"
+
+
+def keys_of(tokens: Tokens) -> Any:
+    keys: Any = tokens._keys
+    return keys._keys
+
+
+RIGHT = json.dumps({"keys": [jwk(RSA, "a")]}).encode()
+HEAD = b"HTTP/1.1 200 OK\r\nconnection: close\r\n"
+BROKEN_SETS = {
+    "nothing": b"",
+    "no HTTP": b"nonsense\r\n\r\n",
+    "an endless line": b"HTTP/1.1 200 OK\r\nx: " + b"x" * 100_000 + b"\r\n\r\n",
+    "chunks that break off": HEAD + b"transfer-encoding: chunked\r\n\r\nffff\r\n{",
+    "chunks that are none": HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n{",
+    "too much": HEAD + b"\r\n" + b" " * (key_module.LARGEST_SET + 1),
+    "too deep": HEAD + b"\r\n" + b"[" * 100_000,
+    "not UTF-8": HEAD + b'\r\n"\xff"',
+    "a name that is a list": HEAD + b"\r\n" + RIGHT.replace(b'"a"', b'["a"]'),
+    "an error": b"HTTP/1.1 500 Oh\r\nconnection: close\r\n\r\n" + RIGHT,
+    "elsewhere": b"HTTP/1.1 302 Found\r\nlocation: /right\r\nconnection: close\r\n\r\n",
+    "a file": b"HTTP/1.1 302 Found\r\nlocation: file:///dev/null\r\nconnection: close\r\n\r\n",
+}
+
+
+@asynccontextmanager
+async def answering(answers: dict[str, bytes]) -> AsyncIterator[tuple[str, list[str]]]:
+    """A server of whole answers by path; its address, and the paths that were asked for."""
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        asked.append(path)
+        writer.write(answers[path])
+        with suppress(OSError):
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+
+
+@pytest.mark.parametrize("how", BROKEN_SETS)
+@run
+async def test_a_broken_set_is_refused_at_the_start_and_left_out_later(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = renew_often(monkeypatch)
+    answers = {"/set": BROKEN_SETS[how], "/right": HEAD + b"\r\n" + RIGHT}
+    async with answering(answers) as (address, _):
+        with pytest.raises(KeysError):
+            await KeySet(f"{address}/set").open()
+        answers["/set"] = answers["/right"]
+        keys = KeySet(f"{address}/set")
+        await keys.open()
+        answers["/set"] = BROKEN_SETS[how]
+        before = len(readings)
+        await until(lambda: len(readings) > before + 1)
+        assert await keys.find("unknown") is None
+        assert await keys.find("a")
+        await keys.close()
+
+
+@run
+async def test_a_flood_of_unknown_keys_asks_a_url_only_so_often() -> None:
+    async with answering({"/set": HEAD + b"\r\n" + RIGHT}) as (address, asked):
+        keys = KeySet(f"{address}/set")
+        await keys.open()
+        assert (
+            await asyncio.gather(*(keys.find(f"kid {number}") for number in range(500)))
+            == [None] * 500
+        )
+        assert asked == ["/set"] * 2
+        await keys.close()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": 7}', "{" * 5_000, "[" * 100_000])
 @run
 async def test_a_set_without_keys_is_refused_at_the_start(text: str, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(text)

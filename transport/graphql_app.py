@@ -49,8 +49,9 @@ from transport.stalls import in_time
 from transport.web_socket import SocketAdapter, SocketHandler
 
 INIT_TIMEOUT = timedelta(seconds=10)
-# A clock that is set meanwhile is looked at again within this time; in seconds, as the next.
-LONGEST_SLEEP = 3_600.0
+# Who listens is looked at again within this time: a key of theirs may be withdrawn, and a clock be
+# set; in seconds, as the next.
+LONGEST_SLEEP = 600.0
 TRY_AGAIN = 5.0
 
 
@@ -228,7 +229,6 @@ class GraphQLApp(GraphQL[Any, None]):
             left = caller.expires_at - time.time()
             if left > 0:
                 await asyncio.sleep(min(left, LONGEST_SLEEP))
-                continue
             try:
                 context.update(await self.make_context(context["sender"]))
                 caller = context["caller"]
