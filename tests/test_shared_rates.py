@@ -262,3 +262,30 @@ def test_two_servers_count_together(two_sharing: list[Served]) -> None:
     assert reads == [None] * 5 + ["RATE_LIMITED"] * 3
     guesses = [ask(number, authorization=f"Bearer bo_1_{number}", **place) for number in range(6)]
     assert guesses == ["UNAUTHENTICATED"] * 3 + ["RATE_LIMITED"] * 3
+
+
+@run
+async def test_a_redis_that_answers_nonsense_is_one_that_is_away(tmp_path: Path) -> None:
+    with redis_server(tmp_path), Redis.from_url(redis_url(tmp_path)) as redis:
+        async with two_processes(tmp_path) as [rates, other]:
+            assert await passes(rates)
+            for key in redis.keys("*"):
+                redis.delete(key)
+                redis.lpush(key, "no count")
+            assert all(await asyncio.gather(*(passes(other) for _ in range(MOST))))
+            assert other._counts.away
+            assert not await passes(other)
+
+
+@run
+async def test_who_hangs_up_while_counts_are_asked_for_leaves_the_others_theirs(
+    tmp_path: Path,
+) -> None:
+    with redis_server(tmp_path):
+        async with two_processes(tmp_path) as [rates, _]:
+            asked = [asyncio.create_task(passes(rates, who)) for who in (ADA, BOB) * 10]
+            await asyncio.sleep(0)
+            for task in asked[::2]:
+                task.cancel()
+            assert await asyncio.gather(*asked[1::2]) == [True] * 10
+            assert await passes(rates)
