@@ -1,7 +1,7 @@
 """Fields as closures: from a source to the completed value under its key, whatever happens."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -11,9 +11,10 @@ from strawberry.types.field import StrawberryField
 
 from execution.arguments import compile_arguments
 from execution.coercion import Irregular
-from execution.completion import Completion, Pure
+from execution.completion import Completion, Effectful, Pure
 from execution.guard import guards_of
 from execution.run import Field, Run, Source
+from execution.shared import SharedList
 from execution.waiting import pends
 
 Execute = Callable[[Any, Run, Path | None], Any]
@@ -60,9 +61,15 @@ def attribute_step(name: str, field: Field, completion: Completion) -> Step:
 
 
 def resolver_step(
-    source: Source, own: StrawberryField, field: Field, completion: Completion
+    source: Source,
+    own: StrawberryField,
+    field: Field,
+    completion: Completion,
+    entry_bytes: int = 0,
 ) -> Step:
-    """A field with a resolver, which is called just once."""
+    """A field with a resolver, which is called just once; `entry_bytes` where it gives a list."""
+    if entry_bytes:
+        completion = replace(completion, effectful=_counted(completion.effectful, entry_bytes))
     resolver, stock = own.base_resolver, field.definition.resolve
     assert stock is not None, "Strawberry gives every field a resolver"
     if resolver is None or guards_of(own) is None or source.schema.exception_handlers:
@@ -117,6 +124,17 @@ def resolve_by_stock(source: Source, field: Field, stock: Callable[..., Any]) ->
         return stock(value, run.info(field, path), **given)
 
     return resolve
+
+
+def _counted(complete: Effectful, entry_bytes: int) -> Effectful:
+    """Complete a list that leaves the answer as large as it may be."""
+
+    def complete_counted(value: Any, run: Run, path: Path) -> Any:
+        if isinstance(value, list | SharedList):
+            run.take(len(value) * entry_bytes)
+        return complete(value, run, path)
+
+    return complete_counted
 
 
 def _step(resolve: Resolve, field: Field, completion: Completion) -> Step:

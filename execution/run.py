@@ -21,6 +21,13 @@ from strawberry.schema import Schema
 from strawberry.schema.schema import _OperationContextAwareGraphQLResolveInfo as ResolveInfo
 
 from execution.coercion import Values
+from schema.errors import TooMuch
+
+# A hall of 100,000 seats with all that the contract has of each takes 9 MB. Its lists are counted
+# before they are completed.
+MAX_ANSWER_BYTES = 10_000_000
+# What a value takes beside its name, about: seats' have 4 to 11, and quotes, colon and comma.
+VALUE_BYTES = 12
 
 
 class Source(NamedTuple):
@@ -63,7 +70,16 @@ class Run:
     are its own, to the letter.
     """
 
-    __slots__ = ("_executor", "context", "extensions", "root", "sent", "source", "values")
+    __slots__ = (
+        "_answer_bytes",
+        "_executor",
+        "context",
+        "extensions",
+        "root",
+        "sent",
+        "source",
+        "values",
+    )
 
     def __init__(
         self,
@@ -81,10 +97,22 @@ class Run:
         self.root = root
         self.extensions = extensions
         self._executor: Executor[Any] | None = None
+        self._answer_bytes = 0
 
     def for_event(self, event: Any) -> "Run":
         """A run of its own for an event of a subscription, with the event as its root."""
         return Run(self.source, self.sent, self.values, self.context, event, self.extensions)
+
+    def take(self, answer_bytes: int) -> None:
+        """Count what a list will take in the answer.
+
+        Raises:
+            TooMuch: with the lists before it that is more than an answer may have.
+        """
+        self._answer_bytes += answer_bytes
+        if self._answer_bytes > MAX_ANSWER_BYTES:
+            message = f"The answer would be too large: at most {MAX_ANSWER_BYTES:,} bytes."
+            raise TooMuch(message, "answerBytes", MAX_ANSWER_BYTES)
 
     @property
     def executor(self) -> Executor[Any]:

@@ -13,7 +13,6 @@ from graphql import (
 )
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
@@ -21,10 +20,11 @@ from strawberry.types.graphql import OperationType
 from execution import limits
 from execution.coercion import Irregular
 from execution.documents import Documents
+from execution.executor import BoundedExecutor, DiscreetExecutor
 from execution.operation import Operation
 from execution.operations import Operations
 from execution.pushing import Answers
-from execution.validation import DiscreetExecutor, find_mistakes
+from execution.validation import find_mistakes
 from execution.variables import check_variables
 from schema.errors import ApiError, RateLimited, TooMuch, reveal
 
@@ -97,9 +97,7 @@ class Schema(strawberry.Schema):
     @introspection.setter
     def introspection(self, allowed: bool) -> None:
         self._introspection = allowed
-        self.execution_context_class = (
-            StrawberryGraphQLCoreExecutionContext if allowed else DiscreetExecutor
-        )
+        self.execution_context_class = BoundedExecutor if allowed else DiscreetExecutor
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None

@@ -13,6 +13,11 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLUnionType,
+    get_named_type,
+    get_nullable_type,
+    is_abstract_type,
+    is_leaf_type,
+    is_list_type,
 )
 from graphql.execution.collect_fields import (
     FieldDetails,
@@ -46,7 +51,7 @@ from execution.resolution import (
     resolver_step,
     typename_step,
 )
-from execution.run import Field, Run, Source
+from execution.run import VALUE_BYTES, Field, Run, Source
 from execution.waiting import pends
 
 DEFINITION = GraphQLCoreConverter.DEFINITION_BACKREF
@@ -133,7 +138,18 @@ class Selections:
         assert isinstance(own, StrawberryField)
         if own.is_basic_field and self._source.schema.config.default_resolver is getattr:
             return attribute_step(own.python_name, field, completion)
-        return resolver_step(self._source, own, field, completion)
+        return resolver_step(self._source, own, field, completion, self._entry_bytes(field))
+
+    def _entry_bytes(self, field: Field) -> int:
+        """What an entry of a field's list takes in the answer, without what its fields select."""
+        type_: Any = get_named_type(field.type)
+        if not is_list_type(get_nullable_type(field.type)):
+            return 0
+        if is_leaf_type(type_):
+            return VALUE_BYTES
+        members = self._schema.get_possible_types(type_) if is_abstract_type(type_) else [type_]
+        names = [self._subfields(member, field) for member in members]
+        return max(sum(len(name) + VALUE_BYTES for name in each) for each in names)
 
     def _count(self) -> None:
         self.weight += 1
@@ -171,7 +187,11 @@ class Selections:
     def _complete_object(
         self, type_: GraphQLObjectType, field: Field, known: bool = False
     ) -> Completion:
-        fields = collect_subfields(
+        steps = self._steps(type_, self._subfields(type_, field))
+        return complete_object(steps, None if known else _class_of(type_), type_, field)
+
+    def _subfields(self, type_: GraphQLObjectType, field: Field) -> GroupedFieldSet:
+        return collect_subfields(
             self._schema,
             self._fragments,
             self._values,
@@ -179,8 +199,6 @@ class Selections:
             type_,
             field.details,
         ).grouped_field_set
-        steps = self._steps(type_, fields)
-        return complete_object(steps, None if known else _class_of(type_), type_, field)
 
 
 def _definition(type_: GraphQLObjectType | GraphQLInterfaceType) -> StrawberryObjectDefinition:

@@ -1,10 +1,7 @@
 """Validation: how many of a document's mistakes a client is told, and how much with them."""
 
-from typing import Any
-
 from graphql import DocumentNode, GraphQLError, specified_rules, validate
 from strawberry.schema import Schema
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
@@ -12,18 +9,6 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 MAX_MISTAKES = 5
 # As Strawberry has them.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
-
-
-class DiscreetExecutor(StrawberryGraphQLCoreExecutionContext):
-    """The stock executor where introspection is off: it says of variables what is wrong, no more.
-
-    Elsewhere it would name what may have been meant.
-    """
-
-    @classmethod
-    def build(cls, *args: Any, **options: Any) -> Any:
-        """Build it for one execution."""
-        return super().build(*args, **{**options, "hide_suggestions": True})
 
 
 def find_mistakes(schema: Schema, document: DocumentNode, suggest: bool) -> list[GraphQLError]:

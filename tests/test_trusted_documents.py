@@ -61,7 +61,7 @@ async def ask(server: Served, way: str, **request: Any) -> dict[str, Any]:
 
 async def ask_by_socket(server: Served, request: dict[str, Any]) -> dict[str, Any]:
     subprotocols = [Subprotocol("graphql-transport-ws")]
-    async with connect(server.socket_url, subprotocols=subprotocols) as socket:
+    async with connect(server.socket_url, subprotocols=subprotocols, max_size=None) as socket:
         await socket.send('{"type": "connection_init"}')
         await socket.recv()
         await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": request}))
