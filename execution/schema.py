@@ -151,7 +151,7 @@ class Schema(strawberry.Schema):
             operation = Operation(self, document, each.name.value if each.name else None)
             operation.check_cost({}, self._sizes)
 
-    def text_of(
+    async def text_of(
         self, query: str | None, extensions: Mapping[str, Any] | None, context: Any
     ) -> str | None:
         """The text of the document that a request asks for, by text or by hash.
@@ -162,8 +162,8 @@ class Schema(strawberry.Schema):
         try:
             return self.documents.text_of(query, extensions)
         except ApiError:
-            if self.gate:
-                self.gate.read(context)
+            if self.gate and (counting := self.gate.read(context)):
+                await counting
             raise
 
     def _find(self, query: str | None, name: str | None) -> Operation | None:
@@ -237,7 +237,7 @@ class Schema(strawberry.Schema):
         # A subscription run as a query would answer once, with an iterator for its data.
         allowed = EXECUTABLE.intersection(allowed_operation_types or EXECUTABLE)
         try:
-            query = self.text_of(query, operation_extensions, context_value)
+            query = await self.text_of(query, operation_extensions, context_value)
             operation = await self._obtain(
                 query, operation_name, allowed, variable_values, context_value
             )
@@ -283,7 +283,7 @@ class Schema(strawberry.Schema):
         allowed = EVERY_TYPE.intersection(allowed_operation_types or EVERY_TYPE)
         passage: AbstractContextManager[object] = UNCOUNTED
         try:
-            query = self.text_of(query, operation_extensions, context_value)
+            query = await self.text_of(query, operation_extensions, context_value)
             operation = await self._obtain(
                 query, operation_name, allowed, variable_values, context_value
             )

@@ -250,18 +250,31 @@ def two_sharing(
         yield [first, second]
 
 
+def ask_one(server: Served, address: str, headers: dict[str, str], **more: object) -> str | None:
+    """The code of the answer to somebody from an address."""
+    body = {"query": "{ __typename }", **more}
+    headers = {"x-forwarded-for": address, **headers}
+    errors = httpx.post(server.url, json=body, headers=headers, verify=False).json().get("errors")
+    return errors[0]["extensions"]["code"] if errors else None
+
+
 def test_two_servers_count_together(two_sharing: list[Served]) -> None:
     def ask(number: int, **headers: str) -> str | None:
-        url = two_sharing[number % 2].url
-        answer = httpx.post(url, json={"query": "{ __typename }"}, headers=headers, verify=False)
-        errors = answer.json().get("errors")
-        return errors[0]["extensions"]["code"] if errors else None
+        return ask_one(two_sharing[number % 2], "198.51.100.7", headers)
 
-    place = {"x-forwarded-for": "198.51.100.7"}
-    reads = [ask(number, **place) for number in range(8)]
+    reads = [ask(number) for number in range(8)]
     assert reads == [None] * 5 + ["RATE_LIMITED"] * 3
-    guesses = [ask(number, authorization=f"Bearer bo_1_{number}", **place) for number in range(6)]
+    guesses = [ask(number, authorization=f"Bearer bo_1_{number}") for number in range(6)]
     assert guesses == ["UNAUTHENTICATED"] * 3 + ["RATE_LIMITED"] * 3
+
+
+def test_a_wrong_hash_counts_like_what_is_read(two_sharing: list[Served]) -> None:
+    wrong = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    codes = [
+        ask_one(two_sharing[number % 2], "198.51.100.8", {}, extensions=wrong)
+        for number in range(8)
+    ]
+    assert codes == ["BAD_REQUEST"] * 5 + ["RATE_LIMITED"] * 3
 
 
 @run

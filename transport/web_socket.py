@@ -137,20 +137,20 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         begins = self.connection_acknowledged and message["id"] not in self.operations
         try:
             if begins:
-                self._check(message["payload"])
+                await self._check(message["payload"])
         except ApiError as refusal:
             await self.refuse(message["id"], refusal)
         else:
             await super().handle_subscribe(message)
 
-    def _check(self, payload: dict[str, Any]) -> None:
+    async def _check(self, payload: dict[str, Any]) -> None:
         """Refuse one more where there are too many, or put its text where a hash was sent."""
         if len(self.operations) >= MAX_OPERATIONS_PER_SOCKET:
             limit = {"name": "operationsPerConnection", "max": MAX_OPERATIONS_PER_SOCKET}
             message = f"At most {MAX_OPERATIONS_PER_SOCKET} operations on one connection."
             raise RateLimited(message, {"limit": limit})
         query, extensions = payload.get("query"), payload.get("extensions")
-        payload["query"] = self.view.schema.text_of(query, extensions, self.context)
+        payload["query"] = await self.view.schema.text_of(query, extensions, self.context)
 
     async def refuse(self, operation_id: str, refusal: ApiError) -> None:
         error_message: Any = {"id": operation_id, "type": "error", "payload": [told(refusal)]}
