@@ -57,6 +57,17 @@ class TrustedDocuments(Documents):
         self._texts = {text: text for text in spellings}
         self._by_digest = {_digest(text): text for text in spellings}
 
+    def text_of(self, query: str | None, extensions: Mapping[str, Any] | None) -> str | None:
+        """The text, at once for the hash alone of a document that there is: production's way."""
+        if extensions and not query:
+            try:
+                asked = extensions["persistedQuery"]
+                if asked["version"] == 1:
+                    return self._by_digest[asked["sha256Hash"]]
+            except (LookupError, TypeError):
+                pass  # no hash, or not one of ours: there are words for that
+        return super().text_of(query, extensions)
+
     def _admit(self, query: str) -> str:
         # Ours, whose hash Python has reckoned already.
         return _trusted(self._texts.get(query))

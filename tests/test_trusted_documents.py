@@ -138,6 +138,7 @@ async def test_without_trusted_documents_clients_are_told_to_send_the_text(
         {"version": 1},
         {"sha256Hash": "a"},
         {"version": 2, "sha256Hash": "a"},
+        {**named(HELLO)["persistedQuery"], "version": 2},
         {"version": 1, "sha256Hash": None},
         {"version": 1, "sha256Hash": ["a"]},
     ],
