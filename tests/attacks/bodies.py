@@ -60,6 +60,7 @@ def _variables() -> Iterator[Attack]:
         "lists in lists as an id",
         content=b'{"query": "%b", "variables": {"id": %b}}'
         % (SHOW_BY_ID.encode(), b"[" * 1_000 + b"]" * 1_000),
+        limit="variableDepth",
     )
     yield Attack(
         "a number of 100,000 digits",
