@@ -14,12 +14,21 @@ from uvicorn import Config
 
 import server.__main__ as server
 from server import processes
-from transport import bounded_protocol, connections, patience, patient_protocol
+from transport import (
+    bounded_protocol,
+    connections,
+    patience,
+    patient_protocol,
+    patient_socket,
+    unread,
+    web_socket,
+)
 
 HEAD = timedelta(seconds=0.4)
 BODY = timedelta(seconds=0.8)
 READ = timedelta(seconds=0.4)
 KEPT = 0.6
+IDLE = timedelta(seconds=1)
 UNFINISHED = 300_000
 CONNECTIONS = 24
 
@@ -28,7 +37,10 @@ def hurry() -> None:
     """Shorten what the tests wait for."""
     moment = timedelta(seconds=0.2)
     _set(patience, LOOK_EVERY=timedelta(seconds=0.05))
-    _set(patient_protocol, HEAD_TIMEOUT=HEAD, BODY_TIMEOUT=BODY, READ_TIMEOUT=READ)
+    _set(patient_protocol, HEAD_TIMEOUT=HEAD, BODY_TIMEOUT=BODY)
+    _set(unread, READ_TIMEOUT=READ)
+    _set(patient_socket, MESSAGE_TIMEOUT=BODY, MAX_UNFINISHED_BYTES=UNFINISHED)
+    _set(web_socket, IDLE_TIMEOUT=IDLE)
     _set(patient_protocol, LINGER=moment, CLOSE_TIMEOUT=moment)
     _set(bounded_protocol, MAX_UNFINISHED_BYTES=UNFINISHED)
     _set(connections, MOST=CONNECTIONS)

@@ -54,7 +54,9 @@ def test_what_is_wrong_is_answered_once_with_what_it_is(served: Served, attack: 
         with suppress(ConnectionError):  # it hangs up while we send
             raw.sendall(attack.sent)
         if attack.ends:
-            [(head, body)] = answers_in(read_to_end(raw))
+            answers = answers_in(read_to_end(raw))
+            assert len(answers) == attack.answers
+            head, body = answers[-1]
             assert b"connection: close" in head
         else:
             head, body = read_answer(raw)

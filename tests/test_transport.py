@@ -816,6 +816,9 @@ class Wire:
     def is_closing(self) -> bool:
         return self.closing
 
+    def get_write_buffer_size(self) -> int:
+        return sum(map(len, self.given))
+
 
 def test_a_large_message_is_not_copied_for_each_client() -> None:
     async def story() -> None:

@@ -24,10 +24,11 @@ class WireAttack:
 
     Attributes:
         sent: the bytes, all that is ever sent.
-        status: of the one answer.
+        status: of the last answer.
         limit: the name in the error's `extensions.limit`, where it is for a limit.
         code: the error's; empty where the answer has no error of ours.
         ends: whether the connection is closed with the answer.
+        answers: how many there are; all but the last to requests that are right.
     """
 
     name: str
@@ -36,6 +37,7 @@ class WireAttack:
     limit: str = ""
     code: str = "BAD_REQUEST"
     ends: bool = True
+    answers: int = 1
 
 
 def _malformed(name: str, sent: bytes) -> WireAttack:
@@ -218,4 +220,104 @@ NO_JSON = [
     ),
 ]
 
-ATTACKS = [*SMUGGLED, *NO_HTTP, *TOO_LARGE, *NO_JSON]
+HANDSHAKE = GET + HOST + UPGRADE + KEY + b"sec-websocket-protocol: graphql-transport-ws\r\n"
+
+NO_HANDSHAKE = [
+    WireAttack(
+        "a WebSocket with a long header",
+        HANDSHAKE + b"x: " + b"a" * 9_000 + b"\r\n\r\n",
+        431,
+        "lineBytes",
+    ),
+    WireAttack(
+        "a WebSocket with a long URL",
+        HANDSHAKE.replace(b"?", b"?" + b"a" * 8_050) + b"\r\n",
+        431,
+        "lineBytes",
+    ),
+    WireAttack(
+        "a WebSocket behind a request", GET + HOST + b"\r\n" + HANDSHAKE + b"\r\n", 400, answers=2
+    ),
+]
+
+ATTACKS = [*SMUGGLED, *NO_HTTP, *TOO_LARGE, *NO_JSON, *NO_HANDSHAKE]
+
+
+# WebSockets, after the greeting
+
+TEXT, BINARY, CONTINUED, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
+COMPRESSED = 0x40
+
+
+@dataclass(frozen=True)
+class SocketAttack:
+    """Frames to send, and the code that the connection is closed with."""
+
+    name: str
+    sent: bytes
+    code: int
+
+
+def frame(kind: int, payload: bytes = b"", *, last: bool = True, size: int | None = None) -> bytes:
+    """A frame as a client sends it, masked with nothing.
+
+    Args:
+        kind: its opcode, with reserved bits as they may be.
+        size: what it says of its payload's, where that is a lie.
+    """
+    size = len(payload) if size is None else size
+    first = bytes(((0x80 if last else 0) | kind,))
+    if size < 126:
+        head = bytes((0x80 | size,))
+    elif size < 1 << 16:
+        head = b"\xfe" + size.to_bytes(2)
+    else:
+        head = b"\xff" + size.to_bytes(8)
+    return first + head + bytes(4) + payload
+
+
+def _said(name: str, text: str) -> SocketAttack:
+    return SocketAttack(name, frame(TEXT, text.encode()), 4400)
+
+
+SOCKET_ATTACKS = [
+    SocketAttack("a frame of bytes", frame(BINARY, b'{"type":"ping"}'), 4400),
+    SocketAttack("a frame without a mask", b'\x81\x0f{"type":"ping"}', 1002),
+    SocketAttack("a compressed frame", frame(TEXT | COMPRESSED, b"\xaa\x56\x02\x00"), 1002),
+    SocketAttack("a frame of no kind", frame(3), 1002),
+    SocketAttack("a control frame of no kind", frame(11), 1002),
+    SocketAttack("a long ping", frame(PING, b"a" * 126), 1002),
+    SocketAttack("half a ping", frame(PING, b"a", last=False), 1002),
+    SocketAttack("a continuation of nothing", frame(CONTINUED, b"a"), 1002),
+    SocketAttack("a message in a message", frame(TEXT, b"{", last=False) * 2, 1002),
+    SocketAttack("a goodbye of one byte", frame(CLOSE, b"a"), 1002),
+    SocketAttack("a goodbye that may not be sent", frame(CLOSE, b"\x03\xed"), 1002),
+    SocketAttack("no UTF-8", frame(TEXT, b'{"type":"\xc3\x28"}'), 1007),
+    SocketAttack("half a character", frame(TEXT, b'{"type":"\xe2\x82'), 1007),
+    SocketAttack("a surrogate in UTF-8", frame(TEXT, b'{"type":"\xed\xa0\x80"}'), 1007),
+    SocketAttack("a large message", frame(TEXT, b" " * (MAX_BODY_BYTES + 1)), 1009),
+    SocketAttack("a large message by its length", frame(TEXT, size=1 << 40), 1009),
+    SocketAttack("a message longer than there are", frame(TEXT, size=(1 << 64) - 1), 1009),
+    SocketAttack(
+        "a large message in parts",
+        frame(TEXT, last=False) + frame(CONTINUED, b" " * 0x10000, last=False) * 17,
+        1009,
+    ),
+    SocketAttack(
+        "a message of empty parts",
+        frame(TEXT, last=False) + frame(CONTINUED, last=False) * 100_000,
+        1009,
+    ),
+    SocketAttack("pings without an end", frame(PING) * 50_000, 1008),
+    SocketAttack("answers to no ping", frame(PONG) * 50_000, 1008),
+    _said("nothing", ""),
+    _said("half an object", "{"),
+    _said("brackets without an end", "[" * 100_000),
+    _said("a batch", '[{"type":"ping"}]'),
+    _said("no number", '{"type":"ping","payload":NaN}'),
+    _said("half a surrogate", '{"type":"\\ud800"}'),
+    _said("a mark of byte order", '\ufeff{"type":"ping"}'),
+    _said("the wrong end of a prototype", '{"__proto__":{"type":"ping"}}'),
+    _said("the protocol before", '{"type":"start","id":"1","payload":{"query":"{a}"}}'),
+    _said("an answer", '{"type":"next","id":"1","payload":{}}'),
+]

@@ -11,6 +11,8 @@ from transport.refusal import Refusal
 MAX_HEAD_BYTES = 65_536
 MAX_URL_BYTES = 8_192
 MAX_HEADERS = 100
+# The WebSocket's library reads the head once more, and fails with longer lines.
+MAX_LINE_BYTES = 8_000
 # A body with what its chunks cost besides. Nobody cuts a large one into chunks smaller than that.
 MAX_MESSAGE_BYTES = 2 * MAX_BODY_BYTES
 # Each is a call: a mebibyte of them, of a byte each, took 0.2 s.
@@ -127,9 +129,14 @@ class BoundedProtocol(PatientProtocol):
                 with_body = True
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             raise Refusal(400, "A request names one host.")
-        # The parser takes what comes behind such a head for something else than its body.
-        if self.parser.should_upgrade() and (with_body or self.owing):
-            raise Refusal(400, "A connection is upgraded before all else, and without a body.")
+        if self.parser.should_upgrade():
+            # The parser takes what comes behind such a head for something else than its body.
+            if with_body or self.owing:
+                raise Refusal(400, "A connection is upgraded before all else, and without a body.")
+            lines = [len(self.url), *(len(name) + len(value) for name, value in self.headers)]
+            if max(lines) > MAX_LINE_BYTES:
+                message = f"A line of a handshake has at most {MAX_LINE_BYTES} bytes."
+                raise Refusal(431, message, limit=("lineBytes", MAX_LINE_BYTES))
 
 
 def _large_head() -> Refusal:

@@ -9,22 +9,20 @@ from transport.bodies import LINGER
 from transport.patience import Waiting, clock_of
 from transport.refusal import MALFORMED, Refusal
 from transport.refusing_protocol import RefusingProtocol
+from transport.unread import UnreadProtocol
 
 # A head is a packet or two, also over a telephone. It counts from its first byte, or from when
 # somebody connected, who then may have nothing to say.
 HEAD_TIMEOUT = timedelta(seconds=10)
 # For the largest body these are 35 KB in a second; a usual one is there with its head.
 BODY_TIMEOUT = timedelta(seconds=30)
-# An answer need not be taken at once, but in each such time so much of it.
-READ_TIMEOUT = timedelta(seconds=30)
-LEAST_READ = 131_072
 # Who is told that it is over, and doesn't take it.
 CLOSE_TIMEOUT = timedelta(seconds=10)
 
 HEAD, BODY = "head", "body"
 
 
-class PatientProtocol(RefusingProtocol):
+class PatientProtocol(UnreadProtocol, RefusingProtocol):
     """Ends a connection that keeps it waiting.
 
     Attributes:
@@ -47,8 +45,6 @@ class PatientProtocol(RefusingProtocol):
         self._idle = clock.waiting(timedelta(seconds=self.timeout_keep_alive), kind._hang_up)
         self._leaving = clock.waiting(LINGER, kind._hang_up)
         self._closing = clock.waiting(CLOSE_TIMEOUT, kind._cut_off)
-        self._readers = clock.waiting(READ_TIMEOUT, kind._look_at_reader)
-        self._unread = 0
 
     def connection_made(self, transport: Any) -> None:
         """Wait for what they want."""
@@ -58,7 +54,6 @@ class PatientProtocol(RefusingProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
         self.wait_for(None)
-        self._readers.end(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -148,17 +143,6 @@ class PatientProtocol(RefusingProtocol):
         super().say_last_words()
         self.wait_for(self._leaving)
 
-    def pause_writing(self) -> None:
-        """They don't read as fast as we answer."""
-        super().pause_writing()
-        self._unread = self.transport.get_write_buffer_size()
-        self._readers.begin(self)
-
-    def resume_writing(self) -> None:
-        """They have read."""
-        super().resume_writing()
-        self._readers.end(self)
-
     # What is done with who takes too long
 
     def _head_is_late(self) -> None:
@@ -184,11 +168,3 @@ class PatientProtocol(RefusingProtocol):
 
     def _cut_off(self) -> None:
         self.transport.abort()
-
-    def _look_at_reader(self) -> None:
-        unread = self.transport.get_write_buffer_size()
-        if unread > self._unread - LEAST_READ:
-            self.transport.abort()
-        else:
-            self._unread = unread
-            self._readers.begin(self)

@@ -1,12 +1,9 @@
 """uvicorn's WebSocket protocol, with a short way out for text that is encoded already."""
 
-from asyncio import BaseTransport
 from struct import pack
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
-from transport.connections import connections
+from transport.patient_socket import PatientSocket
 
 # The scope's extension that has the protocol's `write_text`, as `write`.
 SHORT_WAY = "boxoffice.write_text"
@@ -15,22 +12,8 @@ SHORT_WAY = "boxoffice.write_text"
 WORTH_COPYING = 4_096
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
+class SocketProtocol(PatientSocket):
     """Sends a text message in one step, without a task's switch, where the client keeps up."""
-
-    def connection_made(self, transport: BaseTransport) -> None:
-        """Take the connection over."""
-        super().connection_made(transport)
-        connections.enter(self._peer, proxy=True)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """There is room again."""
-        super().connection_lost(exc)
-        connections.leave(self._peer)
-
-    @property
-    def _peer(self) -> str:
-        return self.client[0] if self.client else ""
 
     def handle_connect(self, event: Any) -> None:
         """Tell the application of the short way. Its task starts after this."""

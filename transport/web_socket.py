@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
+from datetime import timedelta
 from typing import Any, cast
 
 import orjson
@@ -19,8 +20,11 @@ from strawberry.types.execution import PreExecutionError
 from execution.pushing import Answers
 from execution.shared import EncodedResult
 from schema.errors import ApiError, RateLimited, describe, in_short, told
+from transport.patience import Waiting, clock_of
 from transport.socket_protocol import SHORT_WAY
 
+# A socket that nobody asks anything on. Clients open another one when they have cause to.
+IDLE_TIMEOUT = timedelta(minutes=5)
 # A page watches a handful of shows; each operation may hold one unsent update in memory.
 MAX_OPERATIONS_PER_SOCKET = 50
 MAX_CLOSE_REASON_BYTES = 123  # RFC 6455, 5.5: a control frame has 125, two are the code
@@ -104,6 +108,27 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     view: Any
     websocket: SocketAdapter
     watching: asyncio.Task[None] | None = None
+    used = False  # since it was last looked at
+    closing: asyncio.Task[None] | None = None
+
+    def on_request_accepted(self) -> None:
+        """Look at times whether it is for something."""
+        super().on_request_accepted()
+        self._sockets.begin(self)
+
+    @property
+    def _sockets(self) -> Waiting:
+        clock = clock_of(asyncio.get_running_loop())
+        return clock.waiting(IDLE_TIMEOUT, SocketHandler.close_if_idle)
+
+    def close_if_idle(self) -> None:
+        """Close it, unless something was asked for or is under way."""
+        if self.used or self.operations:
+            self.used = False
+            self._sockets.begin(self)
+        else:
+            self.closing = asyncio.create_task(self.websocket.close(1000, "Nothing is asked for."))
+            self.closing.add_done_callback(self._task_done)
 
     async def handle_message(self, message: Any) -> None:
         if flaw := find_flaw(message):
@@ -129,11 +154,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await self.websocket.close(4403, "The token has expired.")
 
     async def shutdown(self) -> None:
+        self._sockets.end(self)
         if self.watching:
             self.watching.cancel()
         await super().shutdown()
 
     async def handle_subscribe(self, message: Any) -> None:
+        self.used = True
         begins = self.connection_acknowledged and message["id"] not in self.operations
         try:
             if begins:
