@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 import jwt
 import psycopg
-from pydantic import ValidationError
 
 from booking.inputs import MAX_NAME_LENGTH, check_text
 from booking.replay import Difference
@@ -23,7 +22,7 @@ from db.audit import Report, audit_show, audit_shows, connected
 from db.embedded.binaries import PostgresError
 from db.embedded.server import find_running
 from schema.ids import parse_show_id, show_id
-from settings import Settings, explain, without_password
+from settings import UNUSABLE_SETTINGS, Settings, explain, without_password
 
 DIFFERENT, UNUSABLE, NO_DATABASE = 1, 2, 3
 # Of a token for trying out.
@@ -38,7 +37,7 @@ def main() -> None:
     asked = _read_command()
     try:
         settings = Settings()
-    except ValidationError as error:
+    except UNUSABLE_SETTINGS as error:
         _fail(explain(error), UNUSABLE)
     url = settings.database_url
     try:

@@ -1,14 +1,22 @@
 """Every setting, read from the environment and from .env in the project; each documented here."""
 
 import re
+import warnings
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from limits import parse
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 # RFC 7518, 3.2: a key of the size of the hash or larger.
 LEAST_SECRET_BYTES = 32
@@ -17,12 +25,35 @@ ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.
 
 PROJECT = Path(__file__).resolve().parent
 
+UNUSABLE_SETTINGS = (ValidationError, SettingsError)
+"""What says that settings are unusable."""
+
+
+class SecretFiles(SecretsSettingsSource):
+    """Settings from a directory with a file for each, called like it; an empty one sets nothing.
+
+    Raises:
+        SettingsError: the directory or a file of a setting's name can't be read.
+    """
+
+    def __call__(self) -> dict[str, Any]:
+        """Read them. White space at the ends, such as the last newline, is not part of a value."""
+        with warnings.catch_warnings(action="error"):  # who goes on without is open to all
+            try:
+                found = super().__call__()
+            except (OSError, ValueError, UserWarning) as error:
+                raise SettingsError(str(error.__cause__ or error)) from None
+        return {name: value for name, value in found.items() if value}
+
 
 class Settings(BaseSettings):
     """What can be set. A field is its environment variable's name in lower case; empty means unset.
 
+    The environment goes before .env, and .env before the files of SECRETS_DIR.
+
     Raises:
         ValidationError: a value is unusable; `explain` puts it into words, without the value.
+        SettingsError: the files of SECRETS_DIR can't be read; so does `explain`.
     """
 
     model_config = SettingsConfigDict(
@@ -58,12 +89,18 @@ class Settings(BaseSettings):
         "A thousand maps of a thousand seats, with two fields a seat, take 40.",
     )
 
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="A directory with a file for each setting that is set nowhere else, called "
+        "like it, such as /run/secrets with auth_secret and database_url.",
+    )
     auth_secret: SecretStr | None = Field(
         default=None,
         description="The secret that tokens are signed with (HS256), 32 bytes or more.",
     )
     auth_jwks: str | None = Field(
         default=None,
+        repr=False,
         description="Or the public keys that they are signed with (RS256, ES256): a JWKS file, or "
         "a URL of one.",
     )
@@ -116,6 +153,20 @@ class Settings(BaseSettings):
         "show says otherwise.",
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where settings come from, the first that has one first."""
+        sources = init_settings, env_settings, dotenv_settings
+        named = next(filter(None, (source().get("secrets_dir") for source in sources)), None)
+        return (*sources, SecretFiles(settings_cls, _in_project(named))) if named else sources
+
     @property
     def open_to_all(self) -> bool:
         """Whether there is no access control: everybody is admin."""
@@ -161,8 +212,11 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _refuse_no_networks(cls, text: str) -> str:
-        for part in filter(None, (part.strip() for part in text.split(","))):
-            ip_network(part)
+        try:
+            for part in filter(None, (part.strip() for part in text.split(","))):
+                ip_network(part)
+        except ValueError:
+            raise ValueError("must be addresses or networks such as 10.0.0.0/8") from None
         return text
 
     @field_validator("allowed_origins")
@@ -188,10 +242,10 @@ class Settings(BaseSettings):
             raise ValueError("AUTH_JWKS: set AUTH_ISSUER and AUTH_AUDIENCE, too")
         return self
 
-    @field_validator("data_dir", "trusted_documents")
+    @field_validator("data_dir", "trusted_documents", "secrets_dir")
     @classmethod
     def _resolve(cls, path: Path | None) -> Path | None:
-        return path and (PROJECT / path.expanduser()).resolve()
+        return path and _in_project(path)
 
     @field_validator("database_url")
     @classmethod
@@ -204,8 +258,10 @@ class Settings(BaseSettings):
         return url
 
 
-def explain(error: ValidationError) -> str:
+def explain(error: ValidationError | SettingsError) -> str:
     """Say which settings are unusable and why, a line each, never quoting a value."""
+    if isinstance(error, SettingsError):
+        return f"SECRETS_DIR: {error}"
     lines = []
     for detail in error.errors(include_input=False):
         field = f"{str(detail['loc'][0]).upper()}: " if detail["loc"] else ""
@@ -217,6 +273,11 @@ def without_password(message: str, url: str | None) -> str:
     """What somebody may see of a message about the database at a URL."""
     password = conninfo_to_dict(url or "").get("password")
     return message.replace(str(password), "***") if password else message
+
+
+def _in_project(path: str | Path) -> Path:
+    """Relative paths start in the project."""
+    return (PROJECT / Path(path).expanduser()).resolve()
 
 
 def _password(url: str) -> str | None:

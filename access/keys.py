@@ -96,7 +96,9 @@ class KeySet:
         try:
             self._take(await asyncio.to_thread(_load, self._place))
         except FAILURES as error:
-            raise KeysError(f"AUTH_JWKS: {type(error).__name__}: {error}") from error
+            # Without the file's name: somebody may have taken this for AUTH_SECRET.
+            why = getattr(error, "strerror", None) or error
+            raise KeysError(f"AUTH_JWKS: {type(error).__name__}: {why}") from None
         self._renewing = asyncio.create_task(self._renew())
 
     async def close(self) -> None:

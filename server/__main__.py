@@ -16,7 +16,6 @@ from types import FrameType
 from typing import NoReturn
 
 import psycopg
-from pydantic import ValidationError
 
 from db.embedded.binaries import PostgresError
 from db.embedded.data_directory import hold
@@ -27,7 +26,7 @@ from server.listener import ListenError, is_loopback, listen
 from server.logs import begin_log, log_config
 from server.processes import run, stop_with_parent
 from server.welcome import Place, place_of_server, place_of_url, welcome
-from settings import Settings, explain, without_password
+from settings import UNUSABLE_SETTINGS, Settings, explain, without_password
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -36,7 +35,7 @@ def main() -> None:
     """Serve until stopped; what keeps us from it goes to stderr in words, without a traceback."""
     try:
         settings = Settings()
-    except ValidationError as error:
+    except UNUSABLE_SETTINGS as error:
         _fail(explain(error), status=2)
     begin_log(log_config(settings.secrets))
     _exit_on_signals()
@@ -82,8 +81,9 @@ def serve(settings: Settings) -> None:
         listener = resources.enter_context(listen(settings.host, settings.port))
         url, place = _open_database(settings, resources)
         migrate(url)
-        # The app, in this process and in others, finds the database as its setting.
-        os.environ["DATABASE_URL"] = url
+        if settings.database_url is None:
+            # The app, in this process and in others, finds the database as its setting.
+            os.environ["DATABASE_URL"] = url
         counted = settings.open_to_all or settings.redis_url is not None
         apart = 1 if counted else settings.web_concurrency
         sys.stdout.write(welcome(listener, place, settings.open_to_all, apart))

@@ -71,4 +71,6 @@ def _open(host: str, port: int) -> socket.socket:
 def _explain(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {port} on {host} is taken; choose another with PORT (0 takes any free one)."
+    if isinstance(error, socket.gaierror):
+        return f"HOST: can't listen there: {error.strerror}."
     return f"can't listen on {host}, port {port}: {error.strerror}; set HOST and PORT."
