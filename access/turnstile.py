@@ -81,13 +81,16 @@ class Passage:
         """Count it for somebody else from now on: who has said who they are.
 
         Raises:
-            RateLimited: they have too many; it is nobody's then.
+            RateLimited: they have too many; it is counted as before.
         """
-        client = _client_of(caller)
-        if client != self._counted:
-            self.__exit__()
-            self._client = client
-            self.__enter__()
+        before, client = self._counted, _client_of(caller)
+        if client == before:
+            return
+        if client is not None:
+            self._turnstile.enter(client)
+        self._counted = client
+        if before is not None:
+            self._turnstile.leave(before)
 
 
 class Turnstiles:

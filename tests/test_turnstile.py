@@ -55,7 +55,7 @@ def test_who_says_who_they_are_is_counted_as_that_from_then_on() -> None:
         with turnstile.admit(visitor("192.0.2.1")) as second:
             with pytest.raises(RateLimited):
                 second.become(ADA)
-            assert turnstile.inside == {"user:ada": 1}
+            assert turnstile.inside == {"user:ada": 1, "address:192.0.2.1": 1}
         passage.become(EVERYBODY)
         assert turnstile.inside == {}
     assert turnstile.inside == {}
