@@ -11,6 +11,7 @@ from datetime import timedelta
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import jwt
@@ -195,8 +196,12 @@ _opener = urllib.request.build_opener(_NoRedirects)
 def _load(place: str) -> bytes:
     if urlsplit(place).scheme not in ("http", "https"):
         return Path(place).read_bytes()
-    with _opener.open(place, timeout=PATIENCE.total_seconds()) as answer:
-        document: bytes = answer.read(LARGEST_SET + 1)
+    try:
+        with _opener.open(place, timeout=PATIENCE.total_seconds()) as answer:
+            document: bytes = answer.read(LARGEST_SET + 1)
+    except HTTPError as error:
+        error.close()  # the answer is in it, and its connection
+        raise
     if len(document) > LARGEST_SET:
         raise ValueError("it is too large")
     return document
