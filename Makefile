@@ -5,6 +5,7 @@
 #   make format   format, and mend what the linter can
 #   make bench    measure beside others, which takes 25 minutes: BENCH_ARGS=--quick for a look
 #   make faults   sell under faults for ten minutes and say what broke: SEED=1 repeats a run's faults
+#   make fuzz     send 2,000 generated requests, for 15 seconds: CASES=20000, SEED=1 repeats a run
 #   make sdl      write schema/schema.graphql from the code
 #   make audit    hold the log of changes against the tables: AUDIT_ARGS="--show ID" for one show
 #   make clean    remove what was installed; the data in .data stays
@@ -13,7 +14,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test test-wheel check lint types format bench faults sdl audit install install-dev \
+.PHONY: run test test-wheel check lint types format bench faults fuzz sdl audit install install-dev \
 	install-bench clean
 
 run: install
@@ -47,6 +48,9 @@ bench: install-bench
 # SECONDS=100 for a look. FAULTS_ARGS: python -m faults --help.
 faults: install-dev
 	$(BIN)/python -m faults $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(FAULTS_ARGS)
+
+fuzz: install-dev
+	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(CASES),--cases $(CASES))
 
 sdl: install
 	$(BIN)/python -m resolvers.api
