@@ -104,6 +104,8 @@ class PatientSocket(UnreadProtocol, WebSocketsSansIOProtocol):
 
     def handle_parser_exception(self) -> None:
         """What comes is no WebSocket's."""
+        if self.close_sent:
+            return  # it is over already, and soon closed
         close = self.conn.close_sent
         if close is not None:
             self._take_leave(close.code, close.reason)
