@@ -107,8 +107,6 @@ class PatientSocket(UnreadProtocol, WebSocketsSansIOProtocol):
         if self.close_sent:
             return  # it is over already, and soon closed
         close = self.conn.close_sent
-        if self.close_sent:
-            return  # that was said, and nothing can be said any more
         if close is not None:
             self._take_leave(close.code, close.reason)
         else:  # nor a handshake
