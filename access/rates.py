@@ -36,13 +36,16 @@ class Rates:
     async def close(self) -> None:
         """Leave it."""
 
-    def read(self, context: Any) -> Awaitable[None] | None:
-        """Count an operation. What is returned, if anything, is to be awaited.
+    def read(self, context: Any, count: int = 1) -> Awaitable[None] | None:
+        """Count an operation, or more for one that is large, up to half of what somebody may.
+
+        What is returned, if anything, is to be awaited.
 
         Raises:
             RateLimited: there were too many.
         """
-        return self._count(context.get("caller"), "reads", 1)
+        most = max(1, self._items["reads"].amount // 2)
+        return self._count(context.get("caller"), "reads", min(count, most))
 
     def book(self, context: Any, count: int) -> Awaitable[None] | None:
         """Count the fields of a mutation, as `read`."""

@@ -21,13 +21,13 @@ from graphql import (
     visit,
 )
 from graphql.execution.execute import assert_event_stream
-from strawberry.schema import Schema
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from execution import limits
 from execution.coercion import Irregular, Values, compile_variables
+from execution.counting import CountedSchema
 from execution.objects import Steps, execute_serially, execute_together
 from execution.pushing import Answers
 from execution.run import Run, Source
@@ -61,7 +61,7 @@ class Operation:
         cost: what it asks for, once it is known that it doesn't depend on the variables.
     """
 
-    def __init__(self, schema: Schema, document: DocumentNode, name: str | None) -> None:
+    def __init__(self, schema: CountedSchema, document: DocumentNode, name: str | None) -> None:
         definition = _find(document, name)
         self.document = document
         self.grown: Callable[[], None] = _nothing
@@ -293,7 +293,7 @@ def _condition_variables(document: DocumentNode, definition: OperationDefinition
 
 
 def _compile_variables(
-    schema: Schema, definition: OperationDefinitionNode
+    schema: CountedSchema, definition: OperationDefinitionNode
 ) -> Callable[[Variables], Values]:
     """What coerces the variables; it refuses all where something odd is asked of all of it."""
     try:

@@ -4,9 +4,9 @@ from collections import OrderedDict
 from functools import partial
 
 from graphql import DocumentNode
-from strawberry.schema import Schema
 
 from execution.coercion import Irregular
+from execution.counting import CountedSchema
 from execution.operation import Operation
 
 # Its text takes a syntax tree of 100 to 200 bytes a character, a field's closures some 2 KB: this
@@ -22,7 +22,7 @@ Key = tuple[str, str | None]
 class Operations:
     """A bounded cache by text and name, the least recently used going first."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: CountedSchema) -> None:
         self._schema = schema
         self._known: OrderedDict[Key, Operation] = OrderedDict()
         self._weights: dict[Key, int] = {}

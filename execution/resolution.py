@@ -1,6 +1,6 @@
 """Fields as closures: from a source to the completed value under its key, whatever happens."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -127,11 +127,18 @@ def resolve_by_stock(source: Source, field: Field, stock: Callable[..., Any]) ->
 
 
 def _counted(complete: Effectful, entry_bytes: int) -> Effectful:
-    """Complete a list that leaves the answer as large as it may be."""
+    """Complete a list that leaves the answer as large as it may be, and the client some reads."""
+
+    async def complete_later(counting: Awaitable[None], value: Any, run: Run, path: Path) -> Any:
+        await counting
+        completed = complete(value, run, path)
+        return await completed if pends(completed) else completed
 
     def complete_counted(value: Any, run: Run, path: Path) -> Any:
         if isinstance(value, list | SharedList):
-            run.take(len(value) * entry_bytes)
+            counting = run.take(len(value) * entry_bytes)
+            if counting is not None:
+                return complete_later(counting, value, run, path)
         return complete(value, run, path)
 
     return complete_counted

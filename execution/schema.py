@@ -1,11 +1,10 @@
 """Strawberry's schema with a thin way: prepared operations, and errors that carry a code."""
 
-from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-import strawberry
 from graphql import (
     GraphQLError,
     GraphQLSyntaxError,
@@ -19,6 +18,7 @@ from strawberry.types.graphql import OperationType
 
 from execution import limits
 from execution.coercion import Irregular
+from execution.counting import CountedSchema
 from execution.documents import Documents
 from execution.executor import BoundedExecutor, DiscreetExecutor
 from execution.operation import Operation
@@ -38,32 +38,6 @@ EXECUTABLE = EVERY_TYPE - {OperationType.SUBSCRIPTION}
 UNCOUNTED = nullcontext()
 
 
-class Gate(Protocol):
-    """Who counts how often somebody asks, given an operation's context.
-
-    What is returned, if anything, is to be awaited.
-    """
-
-    def read(self, context: Any) -> Awaitable[None] | None:
-        """Count an operation; raise RateLimited where there were too many."""
-
-    def book(self, context: Any, count: int) -> Awaitable[None] | None:
-        """Count the root fields of a mutation."""
-
-
-class Turnstiles(Protocol):
-    """Who counts what each client has under way, given its context.
-
-    To enter raises RateLimited where there is too much of it: nothing was done then.
-    """
-
-    def operation(self, context: Any) -> AbstractContextManager[object]:
-        """For a query or a mutation."""
-
-    def subscription(self, context: Any) -> AbstractContextManager[object]:
-        """For a subscription."""
-
-
 class NamedOperation(ExecutionContext):
     """One operation's context. Strawberry's runs the first of several when none is named."""
 
@@ -72,7 +46,7 @@ class NamedOperation(ExecutionContext):
         return self._provided_operation_name
 
 
-class Schema(strawberry.Schema):
+class Schema(CountedSchema):
     """A schema that runs what it has seen before as closures, and the rest by the stock executor.
 
     Every error carries a code, whichever way the operation came.
@@ -82,9 +56,7 @@ class Schema(strawberry.Schema):
         self._sizes: limits.Sizes = kwargs.pop("sizes", limits.Sizes())
         super().__init__(*args, **kwargs)
         self.introspection = True
-        self.gate: Gate | None = None
         self.documents = Documents()
-        self.turnstiles: Turnstiles | None = None
         self._operations = Operations(self)
         # Extensions may do anything at any step: only the stock executor has room for them.
         self._extended = bool(self.extensions or self.directives)
