@@ -55,9 +55,9 @@ fuzz: install-dev
 sdl: install
 	$(BIN)/python -m resolvers.api
 
-# make itself exits with 2 where this doesn't with 0; `python -m known_holes` has its own status.
+# make itself exits with 2 where this doesn't with 0; `python -m tests.known_holes` has its own status.
 audit: install-dev
-	@$(BIN)/python -m known_holes $(AUDIT_ARGS)
+	@$(BIN)/python -m tests.known_holes $(AUDIT_ARGS)
 
 clean:
 	@test ! -e $(VENV) -o -e $(VENV)/pyvenv.cfg || { echo "$(VENV) is no venv of ours" >&2; exit 1; }

@@ -21,7 +21,6 @@ HOLE = {
     "summary": "A hole.",
     "affected": [
         {
-            "package": {"name": "sieve", "ecosystem": "PyPI"},
             "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.0.1"}]}],
             "versions": ["1.0.0"],
         }
@@ -43,7 +42,10 @@ def source(holes: dict[str, Any], status: int = 200) -> Iterator[str]:
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            body = json.dumps(holes.get(asked["package"]["name"], {})).encode()
+            found = holes.get(asked["package"]["name"], [])
+            for hole in found:
+                hole["affected"][0]["package"] = asked["package"]
+            body = json.dumps({"vulns": found} if found else {}).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -60,7 +62,7 @@ def source(holes: dict[str, Any], status: int = 200) -> Iterator[str]:
 
 
 def audit(pinned: Path, url: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "known_holes", "--source", "osv", "--osv-url", url]
+    command = [sys.executable, "-m", "tests.known_holes", "--osv-url", url]
     return subprocess.run(
         [*command, str(pinned)],
         cwd=PROJECT,
@@ -78,7 +80,7 @@ def test_no_known_hole_is_zero(pinned: Path) -> None:
 
 
 def test_a_known_hole_is_one_and_named(pinned: Path) -> None:
-    with source({"sieve": {"vulns": [HOLE]}}) as url:
+    with source({"sieve": [HOLE]}) as url:
         done = audit(pinned, url)
     assert done.stdout == "sieve==1.0.0: HOLE-1, mended in 1.0.1\n", done.stderr
     assert done.returncode == 1

@@ -1,6 +1,6 @@
 """Known holes in the pinned dependencies: what pip-audit finds, or that nobody could be asked.
 
-    python -m known_holes       (or `make audit`, which installs what it needs)
+    python -m tests.known_holes       (or `make audit`, which installs what it needs)
 
 The exit status is 0 where every dependency was looked up and none has a known hole, 1 where one
 has, and 3 where a source could not be asked about all of them.
@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parent
+PROJECT = Path(__file__).resolve().parent.parent
 HOLES, UNASKED = 1, 3
-# Each is asked about what those before it could not say.
-SOURCES = ("pypi", "osv")
+# pip-audit's own, and what is asked about what that could not say.
+SOURCES = ("", "osv")
 # In seconds: for all dependencies of a file, and for each answer.
 PATIENCE, ANSWER_PATIENCE = 600, 15
 
@@ -48,7 +48,7 @@ def main() -> int:
     """Look up all dependencies, say what was found, and return the exit status."""
     asked = _read_command()
     files: Sequence[Path] = asked.files or sorted(PROJECT.glob("requirements*.txt"))
-    findings = look_up(files, ["--osv-url", asked.osv_url] if asked.osv_url else [], asked.source)
+    findings = look_up(files, asked.osv_url)
     for dependency, holes in sorted(findings.holes.items()):
         for hole in holes:
             sys.stdout.write(f"{dependency}: {hole}\n")
@@ -64,12 +64,12 @@ def main() -> int:
     return 0
 
 
-def look_up(files: Sequence[Path], options: Sequence[str], sources: Sequence[str]) -> Findings:
-    """Ask each source, until all that the files pin is known."""
+def look_up(files: Sequence[Path], osv_url: str | None = None) -> Findings:
+    """Ask each source, or only one like OSV, until all that the files pin is known."""
     findings = Findings()
-    for source in sources or SOURCES:
+    for source in ["osv"] if osv_url else SOURCES:
         for file in files:
-            for dependency in _ask(source, file, options):
+            for dependency in _ask(source, file, osv_url):
                 if dependency["name"] not in findings.sound:
                     findings.add(dependency)
         if findings.sound and not findings.unasked:
@@ -77,18 +77,21 @@ def look_up(files: Sequence[Path], options: Sequence[str], sources: Sequence[str
     return findings
 
 
-def _ask(source: str, file: Path, options: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _ask(source: str, file: Path, osv_url: str | None) -> Iterator[dict[str, Any]]:
     """What pip-audit says of each dependency; nothing where it could not reach the source."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", str(file), "--disable-pip"]
     command += ["--require-hashes", "--format", "json", "--progress-spinner", "off"]
-    command += ["--vulnerability-service", source, "--timeout", str(ANSWER_PATIENCE), *options]
+    command += ["--timeout", str(ANSWER_PATIENCE)]
+    command += ["--vulnerability-service", source] if source else []
+    command += ["--osv-url", osv_url] if osv_url else []
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         yield from json.loads(done.stdout)["dependencies"]
     except (subprocess.TimeoutExpired, json.JSONDecodeError):
-        sys.stdout.write(f"{source} could not be asked about {file.name}.\n")
+        name = source or "pip-audit's own source"
+        sys.stdout.write(f"{name} could not be asked about {file.name}.\n")
 
 
 def _line(hole: dict[str, Any]) -> str:
@@ -97,10 +100,11 @@ def _line(hole: dict[str, Any]) -> str:
 
 
 def _read_command() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="known_holes", description=__doc__.partition(":")[0])
+    parser = argparse.ArgumentParser(
+        prog="tests.known_holes", description=__doc__.partition(":")[0]
+    )
     parser.add_argument("files", nargs="*", type=Path, help="default: all requirements*.txt")
-    parser.add_argument("--source", action="append", choices=SOURCES, help="ask only this one")
-    parser.add_argument("--osv-url", help="a mirror of OSV's query API")
+    parser.add_argument("--osv-url", help="ask only this, which is like OSV's query API")
     return parser.parse_args()
 
 
