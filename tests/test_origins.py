@@ -170,6 +170,8 @@ def test_every_answer_has_its_policy(
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; ")
     assert "frame-ancestors 'none'" in policy
@@ -188,9 +190,14 @@ def test_the_explorer_runs_its_own_scripts_and_those_it_names(served: Served) ->
     for script in inline:
         digest = b64encode(sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy["script-src"]
-    for source in re.findall(r'src="(https://[^"]*)"', page.text):
-        assert any(source.startswith(place) for place in policy["script-src"].split())
+    tags = re.findall(r'<(?:script|link)[^>]*"https://[^>]*>', page.text)
+    assert len(tags) > 2
+    for tag in tags:
+        [source] = re.findall(r'"(https://[^"]*)"', tag)
+        assert source in policy["script-src" if tag.startswith("<script") else "style-src"].split()
+        assert 'integrity="sha' in tag
     assert "unsafe" not in policy["script-src"]
+    assert "camera=()" in page.headers["permissions-policy"]
 
 
 @pytest.mark.parametrize(

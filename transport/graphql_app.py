@@ -42,7 +42,7 @@ from transport.bodies import (
 )
 from transport.event_stream import EventStream, Watch, encoded_event
 from transport.hints import hints
-from transport.pages import policy_of
+from transport.pages import NO_POWERS, policy_of
 from transport.plain_post import PlainPost, read_plain_head, read_plain_post, replay
 from transport.sender import Sender, sender_of
 from transport.stalls import in_time
@@ -323,7 +323,8 @@ class GraphQLApp(GraphQL[Any, None]):
 
     async def render_graphql_ide(self, request: Request) -> Response:
         page = self.graphql_ide_html
-        return HTMLResponse(page, headers={"content-security-policy": policy_of(page)})
+        policies = {"content-security-policy": policy_of(page), "permissions-policy": NO_POWERS}
+        return HTMLResponse(page, headers=policies)
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         """Only a browser asks for HTML by name; Strawberry gives it to `*/*` too."""
