@@ -4,6 +4,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from typing import Any
 
+from schema.ids import parse_show_id
 from tests.attacks.attack import (
     ADA,
     ADAS_BOOKING,
@@ -20,6 +21,13 @@ from tests.attacks.attack import (
 
 def _id(*parts: object) -> str:
     return urlsafe_b64encode(":".join(map(str, parts)).encode()).decode().rstrip("=")
+
+
+def booking_nobody_has(show_id: str) -> str:
+    """An id as a booking of this show might have, and none has."""
+    key = parse_show_id(show_id)
+    assert key is not None
+    return _id("Booking", key, "0" * 32)
 
 
 UNKNOWN = _id("Booking", 1, "0" * 32)
