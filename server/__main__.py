@@ -84,9 +84,7 @@ def serve(settings: Settings) -> None:
         if settings.database_url is None:
             # The app, in this process and in others, finds the database as its setting.
             os.environ["DATABASE_URL"] = url
-        counted = settings.open_to_all or settings.redis_url is not None
-        apart = 1 if counted else settings.web_concurrency
-        sys.stdout.write(welcome(listener, place, settings.open_to_all, apart))
+        sys.stdout.write(welcome(listener, place, settings))
         sys.stdout.flush()
         run(listener, settings.web_concurrency, log_config(settings.secrets))
 

@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from db.embedded.binaries import server_version
 from db.embedded.server import PostgresServer
+from settings import Settings
 
 TRY = (
     'mutation { createShow(input: {name: "Matinee", startTime: "2030-01-01T20:00:00Z", '
@@ -50,35 +51,38 @@ def place_of_url(url: str) -> Place:
     return Place(f"{host}{port}, database {words.get('dbname') or 'default'}", "DATABASE_URL")
 
 
-def welcome(
-    listener: socket.socket, place: Place, open_to_all: bool, counted_apart: int = 1
-) -> str:
-    """Return the screen: addresses, data, and a command that works when pasted.
-
-    Args:
-        counted_apart: how many processes count the rate limits, each for itself.
-    """
+def welcome(listener: socket.socket, place: Place, settings: Settings) -> str:
+    """Return the screen: addresses, data, and a command that works when pasted."""
     address = _address(listener)
-    body = json.dumps({"query": TRY})
-    warning = FOR_TRYING_OUT if open_to_all else ""
-    note = COUNTED_APART.format(processes=counted_apart) if counted_apart > 1 else ""
-    token = "" if open_to_all else " -H 'authorization: Bearer '$TOKEN"
+    trusted = settings.trusted_documents
+    explorer = "  (in a browser: the explorer)" if settings.introspection and not trusted else ""
     return f"""
   Boxoffice
-{warning}
-    GraphQL   {address}/graphql  (in a browser: the explorer)
+{FOR_TRYING_OUT if settings.open_to_all else ""}
+    GraphQL   {address}/graphql{explorer}
     Health    {address}/healthz  {address}/readyz
     Data      {place.location}
               {place.engine}
-{note}
-  Try it:
-
-    curl {address}/graphql -H 'content-type: application/json'{token} \\
-      -d '{body}'
+{_counted_apart(settings)}
+{f"  Serves the documents in {trusted}, and no others." if trusted else _try_it(address, settings)}
 
   Ctrl-C stops it; the data stays.
 
 """
+
+
+def _counted_apart(settings: Settings) -> str:
+    """A note where each of several processes counts the rate limits for itself."""
+    together = settings.open_to_all or settings.redis_url or settings.web_concurrency == 1
+    return "" if together else COUNTED_APART.format(processes=settings.web_concurrency)
+
+
+def _try_it(address: str, settings: Settings) -> str:
+    token = "" if settings.open_to_all else " -H 'authorization: Bearer '$TOKEN"
+    return f"""  Try it:
+
+    curl {address}/graphql -H 'content-type: application/json'{token} \\
+      -d '{json.dumps({"query": TRY})}'"""
 
 
 def _address(listener: socket.socket) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from redis import Redis
 
 from access import shared_counts
@@ -225,9 +225,24 @@ def test_a_redis_url_is_a_secret() -> None:
 
 def test_the_welcome_says_where_limits_are_counted_apart() -> None:
     place = Place("here", "PostgreSQL")
+    apart = Settings(auth_secret=SecretStr(SECRET), web_concurrency=4)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert "one client gets 4 times as much" in welcome(listener, place, False, 4)
-        assert "REDIS_URL" not in welcome(listener, place, False)
+        assert "one client gets 4 times as much" in welcome(listener, place, apart)
+        for changed in ({"web_concurrency": 1}, {"redis_url": "x"}, {"auth_secret": None}):
+            together = apart.model_copy(update=changed)
+            assert "REDIS_URL" not in welcome(listener, place, together)
+
+
+def test_the_welcome_offers_what_there_is() -> None:
+    place = Place("here", "PostgreSQL")
+    usual = Settings(auth_secret=SecretStr(SECRET))
+    trusting = usual.model_copy(update={"trusted_documents": Path("/srv/documents")})
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert "the explorer" in welcome(listener, place, usual)
+        screen = welcome(listener, place, trusting)
+        assert "the explorer" not in screen
+        assert "curl" not in screen
+        assert "/srv/documents" in screen
 
 
 @pytest.fixture(scope="module")
