@@ -13,6 +13,7 @@ from execution.variables import (
     MAX_VARIABLE_DEPTH,
     MAX_VARIABLE_KEYS,
     MAX_VARIABLE_LIST,
+    MAX_VARIABLE_TEXT,
     MAX_VARIABLE_VALUES,
 )
 from resolvers.api import schema
@@ -49,12 +50,14 @@ TOO_MUCH: dict[str, tuple[str, dict[str, Any], str]] = {
     "a list": (BOOK, booking(seatNumbers=[1] * 480_000), "variableList"),
     "many seats and a mistake": (BOOK, booking(seatNumbers=[*SEATS[1:], "a"]), "variableValues"),
     "many mistakes": (BOOK, booking(seatNumbers=["a"] * 50_000), "variableValues"),
+    "a text and a mistake": (BOOKINGS, {"status": "x" * 900_000}, "variableText"),
     "a list of lists": (NODE, {"id": [[1] * 10] * 10_000}, "variableValues"),
 }
 BOUNDS = {
     "variableDepth": MAX_VARIABLE_DEPTH,
     "variableKeys": MAX_VARIABLE_KEYS,
     "variableList": MAX_VARIABLE_LIST,
+    "variableText": MAX_VARIABLE_TEXT,
     "variableValues": MAX_VARIABLE_VALUES,
     "variables": 50,
 }

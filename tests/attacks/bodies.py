@@ -41,13 +41,8 @@ def _large() -> Iterator[Attack]:
 
 
 def _variables() -> Iterator[Attack]:
-    yield Attack(
-        "a variable nobody declared",
-        variables={"a": "x" * 500_000},
-        status=200,
-        code=None,
-        data={"__typename": "Query"},
-    )
+    undeclared = {"a": "x" * 500_000}
+    yield Attack("a variable nobody declared", variables=undeclared, limit="variableText")
     for name, id_ in (
         ("a list as an id", ["a"] * 1_000),
         ("an object as an id", {"a": "b"}),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tests.attacks.attack import ADA, ADMIN, SHOW, Attack, Told, Way
 
@@ -144,7 +145,23 @@ def _split() -> Iterator[Attack]:
         )
 
 
+def _long() -> Iterator[Attack]:
+    """Half a mebibyte of text, where a name has two hundred letters."""
+    for name, text in (("letters", "x" * 450_000), ("spaces of no width", "\u200b" * 80_000)):
+        argued = list(_arguments(text, None))
+        for attack in argued[:7]:
+            yield replace(attack, name=attack.name.replace(json.dumps(text)[:24], name))
+    yield Attack(
+        "letters as a status",
+        "query ($text: BookingStatus) { bookings(status: $text) { edges { cursor } } }",
+        caller=ADMIN,
+        variables={"text": "x" * 900_000},
+        limit="variableText",
+    )
+
+
 TEXTS = {
+    "long": list(_long()),
     "sql": [row for text in SQL[:3] for row in _arguments(text, None)]
     + [row for text in SQL[3:5] for row in _shown(text)],
     "lines": [row for text in LINES[:2] for row in _arguments(text, MISTAKE)],
