@@ -9,18 +9,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from ipaddress import ip_address
 from types import FrameType
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.types import Receive, Scope, Send
 
 from access.addresses import Network, client_address, is_in
 from access.caller import visitor
@@ -40,14 +37,14 @@ from execution.documents import read_documents
 from jobs.sweeper import start_sweeping
 from resolvers.api import schema
 from resolvers.office import Office
-from schema.errors import Forbidden
 from settings import Settings
 from transport.graphql_app import GraphQLApp
 from transport.last_call import last_call
 from transport.last_resort import LastResort
-from transport.origins import PREFLIGHT, Origins
-from transport.pages import protect
+from transport.origins import Origins, answer_preflight
+from transport.pages import protected
 from transport.sender import Sender
+from transport.strangers import reached_from_afar, refuse_other_names, refuse_strangers
 
 # Requests under way and their batch are some thousands of objects, and nearly all are freed without
 # the collector's help. At its usual 700 it took a quarter of a busy worker's time.
@@ -188,7 +185,7 @@ class BoxOfficeApp(GraphQLApp):
     async def make_context(self, sender: Sender) -> dict[str, Any]:
         self.origins.check(sender)
         if self.doorkeeper.open_to_all:
-            _refuse_other_names(sender.host)
+            refuse_other_names(sender.host)
         address = client_address(sender.peer, sender.forwarded_for, self.proxies)
         caller = await self.doorkeeper.admit(sender.authorization, address)
         return {"office": self.office, "caller": caller}
@@ -219,59 +216,6 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _refuse_other_names(host: str | None) -> None:
-    """Refuse who takes us for somebody else: a page whose name was made to lead to this machine."""
-    name = urlsplit(f"//{host or 'localhost'}").hostname or ""
-    if name != "localhost" and not _is_loopback(name):
-        raise Forbidden("Without access control only localhost is served.")
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def _reached_from_afar(scope: Scope) -> bool:
-    """Whether others than this machine can reach the address that somebody has come to."""
-    host = (scope.get("server") or [""])[0]
-    try:
-        return not ip_address(host).is_loopback
-    except ValueError:
-        return False  # a Unix socket, or a test's client
-
-
-async def _refuse_strangers(scope: Scope, receive: Receive, send: Send) -> None:
-    message = (
-        "Without AUTH_SECRET or AUTH_JWKS everybody is admin, and only this machine is served."
-    )
-    error = {"message": message, "extensions": {"code": "FORBIDDEN"}}
-    if scope["type"] == "websocket":
-        await WebSocket(scope, receive, send).close(1008)
-    else:
-        await JSONResponse({"errors": [error]}, status_code=403)(scope, receive, send)
-
-
-def _protected(send: Send, cors: Sequence[tuple[bytes, bytes]]) -> Send:
-    """`send`, with the headers that are on every answer."""
-
-    async def send_protected(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*protect(message.get("headers", ())), *cors]}
-        await send(message)
-
-    return send_protected
-
-
-async def _answer_preflight(cors: Sequence[tuple[bytes, bytes]], send: Send) -> None:
-    """Tell a browser whether a page may ask."""
-    headers = [*cors, *PREFLIGHT] if cors else []
-    start = {"type": "http.response.start", "status": 204 if cors else 403}
-    await send({**start, "headers": protect([*headers, (b"content-length", b"0")])})
-    await send({"type": "http.response.body", "body": b""})
-
-
 graphql = BoxOfficeApp(schema)
 guarded_graphql = LastResort(graphql)
 
@@ -299,18 +243,18 @@ class BoxOffice(Starlette):
             headers = dict(scope["headers"])
             cors = self.cors_head(headers.get(b"origin", b"").decode("latin-1"))
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-                await _answer_preflight(cors, send)
+                await answer_preflight(cors, send)
                 return
-            send = _protected(send, cors)
+            send = protected(send, cors)
         await self._route(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
             scope["type"] != "lifespan"
             and graphql.doorkeeper.open_to_all
-            and _reached_from_afar(scope)
+            and reached_from_afar(scope)
         ):
-            await _refuse_strangers(scope, receive, send)
+            await refuse_strangers(scope, receive, send)
             return
         if scope["type"] == "http" and scope["path"] == "/graphql":
             scope["app"] = self

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from schema.errors import Forbidden
-from transport.sender import Sender
+from starlette.types import Send
 
-Header = tuple[bytes, bytes]
+from schema.errors import Forbidden
+from transport.pages import Header, protect
+from transport.sender import Sender
 
 # A browser asks before each first request of a page to an address, and remembers it for so long:
 # two hours, which is as long as any of them does.
@@ -54,3 +55,15 @@ def _is_own(origin: str, host: str | None) -> bool:
     """Whether a page came from the address that it asks (a browser writes both in lower case)."""
     scheme, _, place = origin.partition("://")
     return scheme in ("http", "https") and bool(host) and place == (host or "").lower()
+
+
+async def answer_preflight(cors: Sequence[Header], send: Send) -> None:
+    """Tell a browser whether a page may ask.
+
+    Args:
+        cors: the headers that let it; none where it may not.
+    """
+    headers = [*cors, *PREFLIGHT] if cors else []
+    start = {"type": "http.response.start", "status": 204 if cors else 403}
+    await send({**start, "headers": protect([*headers, (b"content-length", b"0")])})
+    await send({"type": "http.response.body", "body": b""})

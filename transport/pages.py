@@ -2,8 +2,10 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
+
+from starlette.types import Message, Send
 
 Header = tuple[bytes, bytes]
 
@@ -37,6 +39,17 @@ def protect(headers: Iterable[Header]) -> list[Header]:
     names = {name.lower() for name, _ in own}
     more = [*HEADERS, (POLICY, NO_PAGE)]
     return own + [header for header in more if header[0] not in names]
+
+
+def protected(send: Send, more: Sequence[Header]) -> Send:
+    """`send`, with the headers that are on every answer, and these."""
+
+    async def send_protected(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*protect(message.get("headers", ())), *more]}
+        await send(message)
+
+    return send_protected
 
 
 def policy_of(page: str) -> str:
