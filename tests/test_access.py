@@ -18,9 +18,12 @@ from websockets.typing import Subprotocol
 
 from access import doorkeeper as doorkeeper_module
 from access import keys as key_module
+from access.doorkeeper import Doorkeeper
 from access.keys import KeySet
 from access.tokens import Tokens
-from app import graphql
+from app import app, graphql
+from db.api_keys import ApiKeys
+from db.pool import Database
 from server.welcome import FOR_TRYING_OUT
 from tests.crowd import run
 from tests.serving import PROJECT, Served, serve
@@ -308,6 +311,23 @@ def test_a_server_that_would_let_everybody_in_does_not_start(
     assert started.returncode == 2
     assert word in started.stderr
     assert SECRET not in started.stderr + started.stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("127.0.0.1", 200), ("[::1]", 200), ("192.0.2.1", 403)]
+)
+@run
+async def test_whoever_runs_it_a_server_that_lets_everybody_in_serves_only_this_machine(
+    host: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under uvicorn as it comes, too, where nobody has looked at HOST before."""
+    keys = ApiKeys(Database("postgresql://"))
+    monkeypatch.setattr(graphql, "doorkeeper", Doorkeeper(None, keys), raising=False)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
+        answer = await client.get("/healthz")
+    assert answer.status_code == status
+    assert (code_of(answer) == "FORBIDDEN") == (status == 403)
 
 
 def test_who_is_for_trying_out_says_so(served: Served) -> None:

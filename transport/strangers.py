@@ -26,9 +26,8 @@ def refuse_other_names(host: str | None) -> None:
 def reached_from_afar(scope: Scope) -> bool:
     """Whether others than this machine can reach the address that somebody has come to."""
     host = (scope.get("server") or [""])[0]
-    return not _is_loopback(
-        host, unnamed=True
-    )  # a Unix socket's, or a test client's, is no address
+    # A Unix socket's, and that of a test's client, is no address.
+    return not _is_loopback(host, unnamed=True)
 
 
 async def refuse_strangers(scope: Scope, receive: Receive, send: Send) -> None:
