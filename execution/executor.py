@@ -19,6 +19,9 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._values = 0
+        # They know the executor as it knows them: all that was sent, which may be a mebibyte, would
+        # stay until the collector comes by. No resolver of ours begins work that nobody awaits.
+        self.async_helpers = None  # type: ignore[assignment]
 
     def complete_list_value(
         self,

@@ -136,6 +136,7 @@ def reveal(errors: Iterable[GraphQLError]) -> None:
     for error in errors:
         if (error.extensions or {}).get("code") not in STATUS:
             _reveal(error, failure)
+        _let_go(error)
 
 
 def _reveal(error: GraphQLError, failure: Failure) -> None:
@@ -148,6 +149,22 @@ def _reveal(error: GraphQLError, failure: Failure) -> None:
     else:
         code, error.message, extensions = describe(root_cause(error), failure)
         error.extensions = {**extensions, "code": code}
+
+
+def _let_go(error: BaseException) -> None:
+    """Take the way that it came off an error, now that it is told.
+
+    It leads through all that was known of the request, which knows its errors: such a circle stays
+    in memory until the collector comes by, and a request may be a mebibyte.
+    """
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = None
+            waiting += [one.__cause__, one.__context__, getattr(one, "original_error", None)]
 
 
 def root_cause(error: GraphQLError) -> Exception:

@@ -37,7 +37,9 @@ class RefusingProtocol(HttpToolsProtocol):
         """Say why when nothing is owed any more, and hang up. What comes until then isn't read."""
         if self.last_words is not None or self.transport.is_closing():
             return
-        self.last_words = refusal
+        # The way that it came leads to us, and to what was read: a circle, which would stay until
+        # the collector comes by.
+        self.last_words, refusal.__context__ = refusal.with_traceback(None), None
         if self._give_up_incoming() or self.owing:
             self.flow.pause_reading()
         else:
