@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from settings import Settings
-from tests.test_attacks import FAMILIES
+from tests.test_attacks import ATTACKS, FAMILIES
 
 PROJECT = Path(__file__).parent.parent
 PAGE = (PROJECT / "docs" / "security.md").read_text("utf-8")
@@ -23,6 +23,11 @@ def test_a_test_that_is_named_is_there(name: str) -> None:
 
 def test_every_table_of_attacks_is_named_and_there() -> None:
     assert set(re.findall(r"`attacks: ([^`…]+)`", PAGE)) <= FAMILIES.keys()
+
+
+def test_there_are_as_many_attacks_as_it_says() -> None:
+    [said] = re.findall(r"more than (\d+) attacks", PAGE)
+    assert len(ATTACKS) > int(said)
 
 
 def test_settings_that_are_named_are_there() -> None:
