@@ -1,7 +1,7 @@
 """Counts in windows of time, kept in this process for the `limits` library.
 
 The library's own MemoryStorage starts a thread every ten milliseconds, which looks at every count
-there is: it took a fifth of a booking's time, and the more clients there are the more.
+there is: it took a tenth of a booking's time, and the more clients there are the more.
 """
 
 import time
