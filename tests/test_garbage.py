@@ -1,8 +1,11 @@
 """What a request leaves in memory: nothing that has to wait for the collector, however it ends."""
 
 import gc
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -11,6 +14,10 @@ from access.caller import EVERYBODY
 from resolvers.api import schema
 from tests.crowd import run
 from tests.office import opened
+from tests.test_transport import serving
+from transport.connections import connections
+from transport.graphql_app import GraphQLApp
+from transport.http_protocol import HttpProtocol
 
 LARGE = "x" * 400_000
 AFTER = "query ($text: DateTime!) { shows(startsAfter: $text) { edges { cursor } } }"
@@ -54,3 +61,17 @@ async def test_a_mistake_leaves_no_circle_behind(database_url: str, document: st
             await schema.execute(document, {"text": LARGE}, context)
     holders = [one for one in found if any(held is LARGE for held in gc.get_referents(one))]
     assert [type(one).__name__ for one in holders] == []
+
+
+def test_a_refused_head_leaves_no_way_back_to_what_was_read() -> None:
+    """A way leads through frames, which hold the piece that was read, of up to 256 KiB."""
+    head = b"GET / HTTP/1.1\r\nhost: a\r\n" + b"a: b\r\n" * 200 + b"\r\n"
+    with serving(GraphQLApp(schema), http=HttpProtocol) as address, uncollected() as found:
+        host, _, port = address.partition("/")[0].partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(head)
+            assert b" 431 " in client.recv(65_536)
+        deadline = time.monotonic() + 10
+        while connections._open and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert [one for one in found if isinstance(one, TracebackType)] == []
