@@ -15,7 +15,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 .PHONY: run test test-wheel check lint types format bench faults fuzz sdl audit install install-dev \
-	install-bench clean
+	install-bench install-load install-docs clean
 
 run: install
 	@exec $(BIN)/python -m server
@@ -68,6 +68,12 @@ install:
 
 install-dev:
 	$(call install,requirements-dev.txt)
+
+install-load: install
+	$(call install,requirements-load.txt)
+
+install-docs: install
+	$(call install,requirements-docs.txt)
 
 # matplotlib, and the peers with their own lock file: a peer that can't be had is left out.
 install-bench: install
