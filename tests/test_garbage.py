@@ -14,7 +14,7 @@ from access.caller import EVERYBODY
 from resolvers.api import schema
 from tests.crowd import run
 from tests.office import opened
-from tests.test_transport import serving
+from tests.transport.stage import serving
 from transport.connections import connections
 from transport.graphql_app import GraphQLApp
 from transport.http_protocol import HttpProtocol

@@ -24,7 +24,7 @@ from websockets.typing import Subprotocol
 from execution.schema import Schema
 from schema.errors import ApiError
 from tests.crowd import run, until
-from tests.test_transport import serving
+from tests.transport.stage import serving
 from transport.graphql_app import GraphQLApp
 from transport.last_resort import LastResort
 

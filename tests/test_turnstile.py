@@ -20,8 +20,8 @@ from execution.schema import Schema
 from schema.errors import RateLimited
 from tests.crowd import request, run, until
 from tests.serving import serve
-from tests.test_transport import serving
 from tests.tokens import SECRET, bearer
+from tests.transport.stage import serving
 from transport.graphql_app import GraphQLApp
 from transport.http_protocol import HttpProtocol
 from transport.sender import Sender
