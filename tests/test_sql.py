@@ -16,6 +16,7 @@ PACKAGES = (
     "booking",
     "db",
     "execution",
+    "flags",
     "jobs",
     "resolvers",
     "schema",
