@@ -20,6 +20,7 @@ ARROWS = {
     "resolvers": {"access", "booking", "db", "execution", "flags", "schema"},
     "execution": {"schema"},
     "transport": {"access", "execution", "schema"},
+    "cli": {"booking", "db", "schema", "settings"},
     # Its controls are the server, broken on purpose.
     "faults": {"booking", "db", "schema", "server"},
 }
