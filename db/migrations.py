@@ -1,5 +1,7 @@
-"""Bring a database up to sql/migrations, once, whoever starts first."""
+"""Bring a database up to sql/migrations, once, whoever starts first, or know one that is ahead."""
 
+import logging
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +15,11 @@ READ_MIGRATIONS = statements["read_migrations"]
 RECORD_MIGRATION = statements["record_migration"]
 
 MIGRATIONS_DIR = SQL_DIR / "migrations"
+# A migration only adds, and who doesn't know it can go on. The rare one that takes something away
+# is called so: no version that doesn't know it starts afterwards.
+ONE_WAY = ".one_way.sql"
+
+log = logging.getLogger("boxoffice.db")
 
 
 class MigrationError(Exception):
@@ -25,6 +32,8 @@ def migrate(url: str, directory: Path = MIGRATIONS_DIR) -> list[str]:
     Several processes may call it at once: one applies, the others wait and find nothing to do. One
     transaction holds lock and work, so a process that dies leaves neither behind.
 
+    A newer version may have been here before: what it has added we go on with, and say so.
+
     Args:
         url: a PostgreSQL connection URL.
 
@@ -32,7 +41,8 @@ def migrate(url: str, directory: Path = MIGRATIONS_DIR) -> list[str]:
         The names that were applied now.
 
     Raises:
-        MigrationError: a file that was applied has been edited or is gone.
+        MigrationError: a file that was applied has been edited or is gone, or a newer version has
+            taken something away.
         psycopg.Error: the database can't be reached, or a migration fails.
     """
     with psycopg.connect(url, connect_timeout=10) as conn:
@@ -41,6 +51,7 @@ def migrate(url: str, directory: Path = MIGRATIONS_DIR) -> list[str]:
         applied: dict[str, str] = dict(conn.execute(READ_MIGRATIONS).fetchall())
         files = {path.name: path.read_text("utf-8") for path in sorted(directory.glob("*.sql"))}
         _refuse_edited(applied, files)
+        _refuse_gone(applied.keys() - files.keys(), newest=max(files, default=""))
         pending = {name: text for name, text in files.items() if name not in applied}
         for name, text in pending.items():
             conn.execute(text.encode())
@@ -49,11 +60,21 @@ def migrate(url: str, directory: Path = MIGRATIONS_DIR) -> list[str]:
 
 
 def _refuse_edited(applied: dict[str, str], files: dict[str, str]) -> None:
-    for name, checksum in applied.items():
-        if name not in files:
-            raise MigrationError(f"{name} was applied to this database, but the file is gone")
-        if _checksum(files[name]) != checksum:
+    for name in applied.keys() & files.keys():
+        if _checksum(files[name]) != applied[name]:
             raise MigrationError(f"{name} was edited after it was applied: add a new file instead")
+
+
+def _refuse_gone(names: Iterable[str], newest: str) -> None:
+    for name in sorted(names):
+        if not newest or name < newest:
+            raise MigrationError(f"{name} was applied to this database, but the file is gone")
+        if name.endswith(ONE_WAY):
+            raise MigrationError(
+                f"a newer version has applied {name}, and there is no way back from it: start that "
+                "version, or restore a backup from before (docs/backup.md)"
+            )
+        log.warning("A newer version has applied %s to this database; going on.", name)
 
 
 def _checksum(text: str) -> str:

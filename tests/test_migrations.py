@@ -1,12 +1,28 @@
-"""Migrations: once, whoever starts first, and never silently different."""
+"""Migrations: once, whoever starts first, never silently different, and with a way back."""
 
+import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from db.migrations import MIGRATIONS_DIR, MigrationError, migrate
+from db.migrations import MIGRATIONS_DIR, ONE_WAY, MigrationError, migrate
+from tests.serving import serve
+
+CREATE = """
+    mutation {
+        createShow(input: {name: "Back", startTime: "2030-01-01T20:00:00Z", totalSeats: 9}) {
+            ... on Show { id }
+        }
+    }
+"""
+BOOK = """
+    mutation ($show: ID!) {
+        bookSeats(input: {showId: $show, seatNumbers: [1], userName: "Ada"}) { __typename }
+    }
+"""
 
 
 def _directory(path: Path, **files: str) -> Path:
@@ -58,3 +74,51 @@ def test_a_file_that_is_gone_is_missed(bare_database_url: str, tmp_path: Path) -
     (tmp_path / "0001_a.sql").unlink()
     with pytest.raises(MigrationError, match=r"0001_a\.sql was applied"):
         migrate(bare_database_url, tmp_path)
+
+
+def test_a_file_that_is_gone_from_among_others_is_missed(
+    bare_database_url: str, tmp_path: Path
+) -> None:
+    _directory(tmp_path, **{"0001_a": "CREATE TABLE a ()", "0002_b": "CREATE TABLE b ()"})
+    migrate(bare_database_url, tmp_path)
+    (tmp_path / "0001_a.sql").unlink()
+    with pytest.raises(MigrationError, match=r"0001_a\.sql was applied"):
+        migrate(bare_database_url, tmp_path)
+
+
+def test_an_older_version_goes_on_with_what_a_newer_has_added(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    later = "ALTER TABLE shows ADD COLUMN later text; CREATE TABLE laters (n integer)"
+    _apply(database_url, "9999_later.sql", later)
+    with caplog.at_level(logging.WARNING):
+        assert migrate(database_url) == []
+    assert "newer version has applied 9999_later.sql" in caplog.text
+    with serve(database_url) as older:
+        show = older.data(CREATE)["createShow"]["id"]
+        assert older.data(BOOK, show=show)["bookSeats"]["__typename"] == "Booking"
+
+
+def test_there_is_no_way_back_from_a_migration_that_says_so(database_url: str) -> None:
+    _apply(database_url, f"9999_later{ONE_WAY}", "DROP TABLE api_keys")
+    with pytest.raises(MigrationError, match=r"9999_later\.one_way\.sql, and there is no way back"):
+        migrate(database_url)
+
+
+def test_migrations_only_add_unless_they_say_so() -> None:
+    # An older version would miss it, or wouldn't fill it in.
+    takes_away = re.compile(
+        r"\b(DROP (TABLE|COLUMN)|RENAME|ALTER COLUMN \w+ TYPE|SET NOT NULL"
+        r"|ADD COLUMN (?![^,;]*\bDEFAULT\b)[^,;]*\bNOT NULL)\b",
+        re.IGNORECASE,
+    )
+    for path in MIGRATIONS_DIR.glob("*.sql"):
+        taken = takes_away.search(path.read_text("utf-8"))
+        assert path.name.endswith(ONE_WAY) or not taken, f"{path.name}: {taken}"
+
+
+def _apply(url: str, name: str, text: str) -> None:
+    """Do what a newer version does."""
+    with psycopg.connect(url) as conn:
+        conn.execute(text.encode())
+        conn.execute("INSERT INTO migrations VALUES (%s, 'of a newer version')", [name])
