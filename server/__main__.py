@@ -21,6 +21,7 @@ from db.embedded.binaries import PostgresError
 from db.embedded.data_directory import hold
 from db.embedded.server import PostgresServer
 from db.migrations import MigrationError, migrate
+from db.pooler import SharedSessionsError, refuse_shared_sessions
 from execution.documents import DocumentError, read_documents
 from server.listener import ListenError, is_loopback, listen
 from server.logs import begin_log, log_config
@@ -45,7 +46,7 @@ def main() -> None:
         if settings.trusted_documents:
             _check_documents(settings, settings.trusted_documents)
         serve(settings)
-    except (PostgresError, MigrationError, ListenError) as error:
+    except (PostgresError, MigrationError, SharedSessionsError, ListenError) as error:
         _fail(str(error), status=1)
     except psycopg.Error as error:
         _fail(f"DATABASE_URL: {without_password(str(error), settings.database_url)}", status=1)
@@ -80,6 +81,7 @@ def serve(settings: Settings) -> None:
         # Before the database is started: a busy port then costs nothing.
         listener = resources.enter_context(listen(settings.host, settings.port))
         url, place = _open_database(settings, resources)
+        refuse_shared_sessions(url)
         migrate(url)
         if settings.database_url is None:
             # The app, in this process and in others, finds the database as its setting.

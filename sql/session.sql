@@ -25,6 +25,14 @@ SELECT
 -- Answer, if the database does.
 SELECT 1;
 
+-- name: mark_session
+-- Leave a mark in the session.
+SELECT set_config('boxoffice.mark', %(mark)s, false);
+
+-- name: read_session
+-- The process that serves the session, and the mark that was left in it.
+SELECT pg_backend_pid(), current_setting('boxoffice.mark', true);
+
 -- name: plan_once
 -- Plan the statements of the desk once: planning them anew takes three times as long as running
 -- them, and by itself PostgreSQL does, since it takes an array it sees for smaller than one it doesn't.
