@@ -12,6 +12,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from openfeature import api as open_feature
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -31,9 +32,11 @@ from db.auditor import Auditor
 from db.desk import Desk
 from db.errors import Unavailable
 from db.expiry import Expiry
+from db.flag_watch import FlagWatch
 from db.pool import Database
 from db.seat_maps import SeatMaps
 from execution.documents import read_documents
+from flags.provider import FlagProvider
 from jobs.sweeper import start_sweeping
 from resolvers.api import schema
 from resolvers.office import Office
@@ -111,7 +114,10 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     desk = Desk(database, on_commit=seat_maps.apply)
     expiry = Expiry(database, desk)
     auditor, most = Auditor(database), settings.max_pending_seats
-    app.state.office = graphql.office = Office(database, desk, seat_maps, expiry, auditor, most)
+    flags = FlagWatch(database, FlagProvider())
+    open_feature.set_provider_and_wait(flags.provider)
+    office = Office(database, desk, seat_maps, expiry, auditor, most, flags)
+    app.state.office = graphql.office = office
     graphql.origins = Origins(settings.origins)
     graphql.allowed_origins = list(settings.origins)
     schema.introspection = settings.introspection
@@ -133,7 +139,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     _on_stop_signals(partial(_take_leave, desk))
     _spare_the_collector()
     collecting = asyncio.create_task(_collect())
-    watcher = asyncio.create_task(seat_maps.watch())
+    watchers = {asyncio.create_task(each.watch()) for each in (seat_maps, flags)}
     stop_sweeping = start_sweeping(expiry)
     try:
         yield
@@ -141,12 +147,14 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await _close("the sweep", stop_sweeping())
         await _close("the desk", desk.close())
         collecting.cancel()
-        watcher.cancel()
-        await _close("the look-out for changes", asyncio.wait({watcher}))
+        for watcher in watchers:
+            watcher.cancel()
+        await _close("the look-out for changes", asyncio.wait(watchers))
         await _close("the connections", database.close())
         await _close("the counts", rates.close())
         if isinstance(keys, KeySet):
             await _close("the key set", keys.close())
+        open_feature.shutdown()
 
 
 def _rates(settings: Settings) -> Rates:

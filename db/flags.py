@@ -54,7 +54,7 @@ async def delete_flag(conn: Connection, key: str, changed_by: str) -> Flag | Non
 
 
 async def list_flag_changes(
-    conn: Connection, size: int = 20, key: str = "", before: int = AFTER_THE_LAST
+    conn: Connection, size: int = 20, key: str | None = None, before: int = AFTER_THE_LAST
 ) -> list[FlagChange]:
     """The latest `size` changes of a flag (or of all), of those with a revision below `before`."""
     rows = await _fetch(conn, LIST_FLAG_CHANGES, size=size, key=key, before=before)

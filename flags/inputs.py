@@ -21,10 +21,11 @@ _NUL = re.compile(rb"(?<!\\)(\\\\)*\\u0000")
 
 def check_flag(key: str, value: Value, percentage: float) -> list[Problem]:
     """Find every mistake of a flag that is to be set."""
-    return [*_check_key(key), *_check_value(value), *_check_percentage(percentage)]
+    return [*check_key(key), *_check_value(value), *_check_percentage(percentage)]
 
 
-def _check_key(key: str) -> Iterator[Problem]:
+def check_key(key: str) -> Iterator[Problem]:
+    """Find what is wrong with a flag's key."""
     if len(key) > LONGEST_KEY:
         yield Problem("key", f"It must have at most {LONGEST_KEY} characters, not {len(key)}.")
     elif not KEY.fullmatch(key):

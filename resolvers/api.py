@@ -17,7 +17,10 @@ SDL_FILE = Path(__file__).parent.parent / "schema" / "schema.graphql"
 
 # A hall has some hundred seats, of which a map costs less than as many objects would; a booking has
 # three, and an audit tells the first hundred differences.
-SIZES = Sizes({"seatMap": 50, "seats": 3, "differences": 100}, frozenset({"shows", "bookings"}))
+SIZES = Sizes(
+    {"seatMap": 50, "seats": 3, "differences": 100, "featureFlags": 20},
+    frozenset({"shows", "bookings", "featureFlagChanges"}),
+)
 
 schema = Schema(
     query=Query,

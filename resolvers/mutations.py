@@ -19,6 +19,7 @@ from resolvers.answers import (
     invalid_input,
     show_not_found,
 )
+from resolvers.flags import FlagMutation
 from resolvers.office import Info, Office, caller_of, office_of, owner_of
 from resolvers.rules import FOR_ADMINS, FOR_CUSTOMERS
 from resolvers.views import show_view
@@ -39,7 +40,7 @@ BookingId = Annotated[ID, argument(description="The booking's id.")]
 
 
 @strawberry.type(description="What can be done.")
-class Mutation:
+class Mutation(FlagMutation):
     @strawberry.mutation(
         description="Add a show; all its seats are free. For admins.", extensions=FOR_ADMINS
     )

@@ -10,6 +10,7 @@ from booking.model import Booking
 from db.auditor import Auditor
 from db.desk import Desk
 from db.expiry import Expiry
+from db.flag_watch import FlagWatch
 from db.pool import Database
 from db.seat_maps import SeatMaps
 
@@ -26,6 +27,7 @@ class Office:
     expiry: Expiry
     auditor: Auditor
     max_pending_seats: int
+    flags: FlagWatch
 
 
 def caller_of(info: Info) -> Caller:

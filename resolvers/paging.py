@@ -1,11 +1,17 @@
 """Pages of lists: how large, from where, and what stands around them."""
 
+from typing import Annotated
+
+from strawberry import argument
+
 from schema.errors import BadRequest
 from schema.paging import BookingConnection, BookingEdge, PageInfo, ShowConnection, ShowEdge
 from schema.types import Booking, Show
 
 DEFAULT_SIZE = 20
 MAX_SIZE = 100
+
+First = Annotated[int | None, argument(description="How many at most: 1 to 100.")]
 
 
 def page_size(first: int | None) -> int:

@@ -9,8 +9,9 @@ from strawberry import ID, UNSET, argument
 import booking.model as model
 from booking.inputs import clean
 from db.reads import BookingPlace, ShowPlace, list_bookings, list_shows, read_bookings, read_show
+from resolvers.flags import FlagQuery
 from resolvers.office import Info, Office, may_see, office_of
-from resolvers.paging import booking_page, page_size, show_page
+from resolvers.paging import First, booking_page, page_size, show_page
 from resolvers.rules import FOR_ADMINS, FOR_CUSTOMERS
 from resolvers.views import booking_view, report_view, show_view
 from schema import ids
@@ -22,14 +23,13 @@ from schema.types import Booking, BookingStatus, Node, Show
 
 _T = TypeVar("_T")
 
-First = Annotated[int | None, argument(description="How many at most: 1 to 100.")]
 After = Annotated[
     str | None, argument(description="Begin behind the entry with this cursor, an `endCursor`.")
 ]
 
 
 @strawberry.type(description="What can be looked up.")
-class Query:
+class Query(FlagQuery):
     @strawberry.field(description="Anything with an id, or null where there is none.")
     async def node(
         self, info: Info, id: Annotated[ID, argument(description="The id of a show or a booking.")]

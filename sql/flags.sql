@@ -56,10 +56,10 @@ WHERE flags.key = change.key
 RETURNING flags.key, flags.value, flags.percentage::float8, flags.changed_at, flags.changed_by;
 
 -- name: list_flag_changes
--- Changes of flags (of one, or with an empty key of all) below a revision, the latest first.
+-- Changes of flags (of one, or without a key of all) below a revision, the latest first.
 SELECT
     revision, key, previous_value, previous_percentage::float8, value, percentage::float8, changed_at, changed_by
 FROM flag_changes
-WHERE revision < %(before)s AND (%(key)s = '' OR key = %(key)s)
+WHERE revision < %(before)s AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY revision DESC
 LIMIT %(size)s;

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
+import graphql
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -51,6 +52,7 @@ SETTINGS = {
     "RATE_LIMIT_BOOKINGS": "1000000/minute",
     "MAX_PENDING_SEATS": "100000",
 }
+JSON_VALUES = ("true", "1", "-1.5", '"x"', "X", "[1, [null]]", '{a: {b: "c"}}', "1e999", "9" * 400)
 CREATE = (
     'mutation { made: createShow(input: {name: "Fuzz", startTime: "2030-01-01T20:00:00Z", '
     "totalSeats: 500}) { ... on Show { id } } }"
@@ -86,6 +88,8 @@ def fuzz(url: str, cases: int, seed: int) -> Report:
     schemathesis.graphql.scalar("ID", ids)
     times = st.sampled_from(["2030-01-01T20:00:00Z", "2030-01-01T20:00:00", "", "now", "9" * 400])
     schemathesis.graphql.scalar("DateTime", times.map(nodes.String))
+    values = st.sampled_from([graphql.parse_value(text) for text in JSON_VALUES])
+    schemathesis.graphql.scalar("JSON", values)
     found = schemathesis.graphql.from_url(url).get_all_operations()
     operations = [each.ok() for each in found if isinstance(each, Ok)]
     while report.cases < cases:

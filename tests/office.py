@@ -12,9 +12,11 @@ from booking.commands import Book, Cancel, Command, Confirm, Done, SeatsUnavaila
 from db.auditor import Auditor
 from db.desk import Desk
 from db.expiry import Expiry
+from db.flag_watch import FlagWatch
 from db.pool import Database
 from db.reads import create_show
 from db.seat_maps import SeatMaps
+from flags.provider import FlagProvider
 from resolvers.office import Office
 
 
@@ -24,7 +26,9 @@ async def opened(url: str) -> AsyncIterator[Office]:
     database = Database(url)
     seat_maps = SeatMaps(database)
     desk = Desk(database, seat_maps.apply)
-    office = Office(database, desk, seat_maps, Expiry(database, desk), Auditor(database), 20)
+    expiry, auditor = Expiry(database, desk), Auditor(database)
+    flags = FlagWatch(database, FlagProvider())
+    office = Office(database, desk, seat_maps, expiry, auditor, 20, flags)
     await database.open()
     try:
         yield office

@@ -16,10 +16,13 @@ from db.auditor import Auditor
 from db.desk import Answer, Desk
 from db.errors import Unavailable
 from db.expiry import Expiry
+from db.flag_watch import FlagWatch
 from db.pool import Database, Row
 from db.records import show_from
 from db.seat_maps import SeatMaps
 from db.statements import statements
+from flags.flag import Flag, FlagChange, State
+from flags.provider import FlagProvider
 from resolvers.office import Office
 from schema import ids
 
@@ -46,16 +49,17 @@ class StandIn(Database):
         self.done: list[Any] = []
         self._ticks = 0
         self.seat_maps = SeatMaps(self)
-        parts = (
+        office = Office(
             self,
             cast(Desk, self),
             self.seat_maps,
             cast(Expiry, self),
             cast(Auditor, self),
             20,
+            cast(FlagWatch, StandInFlags(self)),
         )
         self.context: dict[str, Any] = {
-            "office": Office(*parts),
+            "office": office,
             "caller": EVERYBODY,
             "done": self.done,
             "self": self,
@@ -188,3 +192,47 @@ class StandIn(Database):
             number = version % 12 + 1
             changed = {number: SeatStatus.PENDING, 2: SeatStatus.CONFIRMED}
             self.seat_maps.apply([Change(show, changed, {})])
+
+
+class StandInFlags:
+    """The flags of a stand-in: three, of which one has what no flag should have."""
+
+    def __init__(self, house: StandIn) -> None:
+        self._house = house
+
+    async def ready(self) -> FlagProvider:
+        provider = FlagProvider()
+        provider.take(1, await self.read())
+        return provider
+
+    async def read(self) -> list[Flag]:
+        self._fail("flags")
+        odd = float("inf") if self._house._fails("odd flag") else {"a": [1, None]}
+        return [
+            Flag("seat-choice", "best", 50.0, NOON, "user:ada"),
+            Flag("object", odd, 100.0, NOON, "user:ada"),
+            Flag("number", 1.5, 0.0, NOON, "key:1"),
+        ]
+
+    async def list_changes(self, size: int, key: str | None, before: int) -> list[FlagChange]:
+        self._fail("changes", key, before)
+        states = State([True], 1.5), State("best", 50.0)
+        return [
+            FlagChange(3, "seat-choice", states[0], states[1], NOON, "user:ada"),
+            FlagChange(2, "seat-choice", None, states[0], NOON, "user:ada"),
+            FlagChange(1, "old", states[1], None, NOON, "key:1"),
+        ][:size]
+
+    async def set(self, key: str, value: Any, percentage: float, changed_by: str) -> Flag:
+        self._fail("set", key, value)
+        self._house.done.append(("set", key, repr(value), percentage))
+        return Flag(key, value, percentage, NOON, changed_by)
+
+    async def delete(self, key: str, changed_by: str) -> Flag | None:
+        self._fail("delete", key)
+        self._house.done.append(("delete", key))
+        return (await self.read())[0] if key == "seat-choice" else None
+
+    def _fail(self, *what: Any) -> None:
+        if self._house._fails(*what):
+            raise Unavailable

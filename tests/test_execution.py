@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from graphql import OperationType, StringValueNode
+from graphql import OperationType, StringValueNode, parse_value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,13 +22,21 @@ TIMES = (
     '"soon"',
     '"2030-02-30T00:00:00Z"',
 )
+VALUES = ("true", "1", "-1.5", '"best"', "BEST", "[1, [null]]", '{a: {b: "c"}}', "1e999")
 LITERALS = {
     "ID": [f'"{id_}"' for id_ in KNOWN_IDS * 2] + ['"nothing"', "7"],
-    "String": [f'"{cursor}"' for cursor in CURSORS] + ['"Ada"'] * 8 + ['""', '"\\u0000"'],
+    "String": [f'"{cursor}"' for cursor in CURSORS]
+    + ['"seat-choice"'] * 4
+    + ['"Ada"'] * 8
+    + ['""', '"\\u0000"'],
     "Int": ["1", "2", "5", "9", "20", "0", "70000"],
     "DateTime": TIMES,
+    "JSON": VALUES,
 }
-SCALARS = {"DateTime": st.sampled_from([StringValueNode(value=t.strip('"')) for t in TIMES])}
+SCALARS = {
+    "DateTime": st.sampled_from([StringValueNode(value=t.strip('"')) for t in TIMES]),
+    "JSON": st.sampled_from([parse_value(text) for text in VALUES]),
+}
 
 property_test = settings(
     max_examples=120,
