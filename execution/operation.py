@@ -10,6 +10,7 @@ import orjson
 from graphql import (
     DirectiveNode,
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     IntValueNode,
@@ -36,6 +37,7 @@ from execution.shared import EncodedResult
 from execution.variables import check_variables
 from execution.waiting import pends
 from schema.errors import TooMuch
+from telemetry.operations import names
 
 # Each set of values for the variables of @include and @skip has a plan of its own. A page has a
 # few of them; whoever tries all is served by the stock executor.
@@ -53,6 +55,7 @@ class Operation:
         Irregular: nobody can tell which operation is meant.
 
     Attributes:
+        label: what it is called where operations are counted.
         type: query, mutation or subscription.
         document: what it is an operation of.
         weight: how many fields were compiled for it so far.
@@ -70,6 +73,7 @@ class Operation:
             for node in document.definitions
             if isinstance(node, FragmentDefinitionNode)
         }
+        self.label = names.admit(_name_of(definition))
         self.type = OperationType(definition.operation.value)
         self.weight = 0
         self.cost: float | None = None
@@ -270,6 +274,14 @@ def _find(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     if len(found) != 1:
         raise Irregular
     return found[0]
+
+
+def _name_of(definition: OperationDefinitionNode) -> str:
+    """Its name, or that of the first field it asks for."""
+    if definition.name:
+        return definition.name.value
+    first = definition.selection_set.selections[0]
+    return first.name.value if isinstance(first, FieldNode) else "anonymous"
 
 
 def _condition_variables(document: DocumentNode, definition: OperationDefinitionNode) -> list[str]:

@@ -27,6 +27,7 @@ from execution.pushing import Answers
 from execution.validation import find_mistakes
 from execution.variables import check_variables
 from schema.errors import ApiError, RateLimited, TooMuch, reveal
+from telemetry import operations
 
 # What Strawberry raises for an operation that it does not even look at.
 UNPREPARED = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
@@ -75,6 +76,8 @@ class Schema(CountedSchema):
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
         reveal(errors)
+        for error in errors[:1]:
+            operations.failed((error.extensions or {})["code"])
 
     def _create_execution_context(
         self,
@@ -178,12 +181,16 @@ class Schema(CountedSchema):
         try:
             known = self._find(query, name)
             operation: Prepared = known
+            if known:
+                operations.known(known.label, known.type.value)
             # What can't be run is counted like what is read; so is the first of each mutation.
             mutates = known is not None and known.fields_of_mutation
             if gate and not mutates and (counting := gate.read(context)):
                 await counting
             if operation is None:
                 operation = await self._prepare(query, name, allowed)
+                if isinstance(operation, Operation):
+                    operations.known(operation.label, operation.type.value)
             count = operation.fields_of_mutation if isinstance(operation, Operation) else 0
             if gate and count and (counting := gate.book(context, count)):
                 await counting

@@ -31,6 +31,7 @@ from access.turnstile import Passage
 from execution.schema import UNPREPARED
 from execution.shared import EncodedResult
 from schema.errors import STATUS, RateLimited, Unauthenticated, describe, told
+from telemetry import operations
 from transport.bodies import (
     GRAPHQL,
     MAX_BODY_BYTES,
@@ -153,13 +154,15 @@ class GraphQLApp(GraphQL[Any, None]):
                 await send_whole(send, *answer)
                 return
             receive = replay(message, receive)
-        response = await self.respond(Request(scope, receive))
-        await response(scope, receive, send)
+        with operations.begin():
+            response = await self.respond(Request(scope, receive))
+            await response(scope, receive, send)
 
     async def answer_plainly(
         self, post: PlainPost, media_type: str, sender: Sender
     ) -> tuple[int, bytes, bytes] | None:
         """Answer by the short way; None if nothing was done, and the long way is to be taken."""
+        operation = operations.begin()
         try:
             result = await self.schema.execute(
                 post.query,
@@ -174,15 +177,19 @@ class GraphQLApp(GraphQL[Any, None]):
             return None
         except Exception as error:
             refusal = told(error)
+            operation.fail(refusal["extensions"]["code"])
             status = STATUS[refusal["extensions"]["code"]]
             body = orjson.dumps({"errors": [refusal]})
         except asyncio.CancelledError:
             # The server stops, and what is under way could not be finished within its grace.
+            operation.fail(operations.GONE)
             status, body = STATUS["UNAVAILABLE"], CUT_OFF
+        operation.end()
         return status, _CONTENT_TYPES[media_type], body
 
     def refuse_plainly(self, media_type: str) -> tuple[int, bytes, bytes]:
         """Answer where too many have come to hear what they ask for."""
+        operations.refused("UNAVAILABLE")
         status = STATUS["UNAVAILABLE"] if media_type == GRAPHQL else 200
         return status, _CONTENT_TYPES[media_type], CROWDED
 
@@ -274,6 +281,7 @@ class GraphQLApp(GraphQL[Any, None]):
         except HTTPException as refused:
             return self.refuse_as_http(request, refused)
         except ClientDisconnect:
+            operations.failed(operations.GONE)
             return Response(status_code=400)  # nobody is there to read it
         except Exception as error:
             code, message, extensions = describe(error)
@@ -299,6 +307,7 @@ class GraphQLApp(GraphQL[Any, None]):
         extensions: Mapping[str, Any],
         headers: Mapping[str, str] | None = None,
     ) -> Response:
+        operations.failed(extensions["code"])
         body = self.encode_json({"errors": [{"message": message, "extensions": extensions}]})
         media_type = negotiate(request.headers.get("accept", ""))
         kind = LastAnswer if status == 413 else Response
@@ -380,7 +389,9 @@ class GraphQLApp(GraphQL[Any, None]):
                         response = await self.process_result(request, value)
                         yield transport.encode_next(response, self.encode_json_string)
             except Exception as error:  # the head is out: this is the one place left to say so
-                yield encoded_event(orjson.dumps({"errors": [told(error)]}))
+                refusal = told(error)
+                operations.failed(refusal["extensions"]["code"])
+                yield encoded_event(orjson.dumps({"errors": [refusal]}))
             yield transport.encode_complete()
 
         headers = {**sub_response.headers, **transport.headers}

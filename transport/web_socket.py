@@ -20,6 +20,7 @@ from strawberry.types.execution import PreExecutionError
 from execution.pushing import Answers
 from execution.shared import EncodedResult
 from schema.errors import ApiError, RateLimited, describe, in_short, told
+from telemetry import operations
 from transport.patience import Waiting, clock_of
 from transport.socket_protocol import SHORT_WAY
 
@@ -180,19 +181,24 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         payload["query"] = await self.view.schema.text_of(query, extensions, self.context)
 
     async def refuse(self, operation_id: str, refusal: ApiError) -> None:
+        operations.refused(refusal.code)
         error_message: Any = {"id": operation_id, "type": "error", "payload": [told(refusal)]}
         await self.send_message(error_message)
 
     async def run_operation(self, operation: Any) -> None:
         """Run it to its end. What fails on the way is an error: Strawberry calls it complete."""
-        try:
-            await self._run(operation)
-        except WebSocketDisconnected:
-            self.operations.pop(operation.id, None)
-        except Exception as error:
-            error_message = {"id": operation.id, "type": "error", "payload": [told(error)]}
-            with suppress(WebSocketDisconnected):
-                await operation.send_operation_message(error_message)
+        with operations.begin():
+            try:
+                await self._run(operation)
+            except WebSocketDisconnected:
+                operations.failed(operations.GONE)
+                self.operations.pop(operation.id, None)
+            except Exception as error:
+                refusal = told(error)
+                operations.failed(refusal["extensions"]["code"])
+                error_message = {"id": operation.id, "type": "error", "payload": [refusal]}
+                with suppress(WebSocketDisconnected):
+                    await operation.send_operation_message(error_message)
 
     async def _run(self, operation: Any) -> None:
         results = await self.schema.stream(

@@ -1,0 +1,133 @@
+"""The seam "an operation ended": each GraphQL operation is told of once, whichever way it came.
+
+A transport begins one and ends it: the short way and the long way over HTTP, an event stream, an
+operation on a WebSocket. In between the schema says which it is, and whoever meets an error says
+its code. Who listens (metrics, the log, traces) is told at the end.
+
+The outcome is `ok`, the code of the first error, or `gone` where nobody waited for the answer any
+more. An error that is a member of a mutation's union is `ok` here: the operation did what it is
+for, and what came of the booking is counted by the desk.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from time import perf_counter
+from types import TracebackType
+
+OK = "ok"
+GONE = "gone"
+# Never prepared, so that it is not known which it is: not valid, or refused before.
+UNKNOWN = "unknown"
+# Names come from clients. So many are told apart in each process, for as long as it runs.
+MAX_NAMES = 100
+LONGEST_NAME = 64
+OTHER = "other"
+
+
+class Running:
+    """One operation from its beginning to its end.
+
+    Attributes:
+        name: its name, or its first root field's where it has none; bounded, see `Names`.
+        type: query, mutation or subscription.
+        outcome: what came of it so far.
+        seconds: how long it took, once it has ended; a subscription, how long somebody listened.
+    """
+
+    __slots__ = ("_began_at", "name", "outcome", "seconds", "type")
+
+    def __init__(self) -> None:
+        self.name = self.type = UNKNOWN
+        self.outcome = OK
+        self.seconds = 0.0
+        self._began_at = perf_counter()
+
+    def __enter__(self) -> "Running":
+        return self
+
+    def __exit__(
+        self, _: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.fail("INTERNAL" if isinstance(error, Exception) else GONE)
+        self.end()
+
+    def fail(self, code: str) -> None:
+        """Take down an error's code, unless one came before.
+
+        Who follows a subscription no longer has got what they asked for.
+        """
+        if self.outcome == OK and not (code == GONE and self.type == "subscription"):
+            self.outcome = code
+
+    def end(self) -> None:
+        """Tell all who listen, unless it was none: a page was asked for, not an operation."""
+        _under_way.set(None)
+        self.seconds = perf_counter() - self._began_at
+        if self.name != UNKNOWN or self.outcome != OK:
+            for listen in _listeners:
+                listen(self)
+
+
+Listener = Callable[[Running], object]
+
+_listeners: list[Listener] = []
+_under_way: ContextVar[Running | None] = ContextVar("operation", default=None)
+
+
+def begin() -> Running:
+    """Begin an operation; it is the one of this task, and of those that come of it, until its end.
+
+    To be ended once, by `end` or as a block.
+    """
+    running = Running()
+    _under_way.set(running)
+    return running
+
+
+def under_way() -> Running | None:
+    """The operation that this task is for."""
+    return _under_way.get()
+
+
+def known(name: str, type_: str) -> None:
+    """Say which operation is under way, once it was found valid."""
+    if running := _under_way.get():
+        running.name, running.type = name, type_
+
+
+def failed(code: str) -> None:
+    """Say what went wrong in the operation under way."""
+    if running := _under_way.get():
+        running.fail(code)
+
+
+def refused(code: str) -> None:
+    """Tell of an operation that was refused before anybody looked at it."""
+    with begin():
+        failed(code)
+
+
+def listen(listener: Listener) -> None:
+    """Have somebody told of every operation that ends in this process; it must not raise."""
+    _listeners.append(listener)
+
+
+class Names:
+    """The names that are told apart: the first so many, as they are. All others are one."""
+
+    def __init__(self, most: int = MAX_NAMES) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def admit(self, name: str) -> str:
+        """What to call an operation of this name, which must be a valid one's."""
+        if name in self._known:
+            return name
+        if len(self._known) >= self._most or len(name) > LONGEST_NAME:
+            return OTHER
+        self._known.add(name)
+        return name
+
+
+names = Names()
