@@ -1,0 +1,110 @@
+"""What is in deploy/ and compose.yaml is well-formed, closed, and fits the server."""
+
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from server.processes import LONGEST_STOP
+from tests.fleet import COMPOSE, grace
+from tests.image import let_in
+from tests.serving import PROJECT
+from transport.bodies import MAX_BODY_BYTES
+from transport.patient_protocol import BODY_TIMEOUT, HEAD_TIMEOUT
+
+SERVICES: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text("utf-8"))["services"]
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_compose_yaml_follows_the_specification() -> None:
+    schema = ["--builtin-schema", "vendor.compose-spec"]
+    _run(Path(sys.prefix) / "bin/check-jsonschema", *schema, "compose.yaml")
+
+
+@pytest.mark.skipif(not shutil.which("docker-compose"), reason="docker-compose is not installed")
+def test_compose_yaml_is_read_by_compose() -> None:
+    _run("docker-compose", "--file", "compose.yaml", "config", "--quiet")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_services_are_hardened(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+
+
+def test_only_the_proxy_is_published_and_only_to_this_machine() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"proxy": ["${PUBLISH:-127.0.0.1:8000}:8080"]}
+
+
+def test_services_get_their_secrets_as_files() -> None:
+    for name, service in SERVICES.items():
+        for value in service.get("environment", {}).values():
+            assert "://" not in value, name
+            assert not re.search(r"\b[0-9a-f]{16}", value), name
+    for name in ("app-1", "app-2"):
+        assert {"auth_secret", "database_url"} <= {*SERVICES[name]["secrets"]}
+
+
+def test_servers_get_the_time_that_they_take_to_stop() -> None:
+    for name in ("app-1", "app-2"):
+        assert grace(name) > LONGEST_STOP.total_seconds()
+
+
+def test_the_proxy_has_the_bounds_of_the_server() -> None:
+    said = (COMPOSE / "nginx.conf").read_text("utf-8")
+    found = dict(re.findall(r"^ *(\w+) (\d+)[sm];", said, re.MULTILINE))
+    assert int(found["client_max_body_size"]) << 20 == MAX_BODY_BYTES
+    assert int(found["client_header_timeout"]) == HEAD_TIMEOUT.total_seconds()
+    assert int(found["client_body_timeout"]) == BODY_TIMEOUT.total_seconds()
+    assert int(found["proxy_read_timeout"]) > LONGEST_STOP.total_seconds()
+
+
+def test_secrets_are_made_once_and_kept_to_their_owner(tmp_path: Path) -> None:
+    directory = tmp_path / "secrets"
+    script = PROJECT / "deploy/secrets.sh"
+    _run(script, directory)
+    made = {path.name: path.read_text("utf-8") for path in directory.iterdir()}
+    declared = yaml.safe_load((PROJECT / "compose.yaml").read_text("utf-8"))["secrets"]
+    assert {*made} == {*declared}
+    assert declared == {name: {"file": f"deploy/secrets/{name}"} for name in made}
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert made["boxoffice_password"] in made["database_url"]
+    words = [made[name] for name in ("auth_secret", "metrics_token", "postgres_password")]
+    assert all(re.fullmatch(r"[0-9a-f]{64}", word) for word in words)
+    assert len({*words}) == 3
+    _run(script, directory)
+    assert made == {path.name: path.read_text("utf-8") for path in directory.iterdir()}
+
+
+def test_secrets_are_never_in_a_command_line(tmp_path: Path) -> None:
+    """The shell tells each command it runs, with its words."""
+    directory = tmp_path / "secrets"
+    script = (PROJECT / "deploy/secrets.sh").read_text("utf-8")
+    builtins = {"printf", "read", "test", "set", "cd", "umask"}
+    ran = subprocess.run(
+        ["sh", "-x", "-c", script, "sh", directory], capture_output=True, text=True, check=True
+    )
+    made = {path.read_text("utf-8").strip() for path in directory.iterdir()}
+    for line in ran.stderr.splitlines():
+        command = line.lstrip("+ ").partition(" ")[0]
+        if command not in builtins:
+            assert not any(secret in line for secret in made), line
+
+
+def test_secrets_are_left_out_of_git_and_of_images() -> None:
+    assert "deploy/secrets/" in (PROJECT / ".gitignore").read_text("utf-8").splitlines()
+    assert "deploy" not in let_in()
