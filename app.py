@@ -37,6 +37,7 @@ from db.pool import Database
 from db.seat_maps import SeatMaps
 from execution.documents import read_documents
 from flags.provider import FlagProvider
+from flags.seat_choice import SeatChoice
 from jobs.sweeper import start_sweeping
 from resolvers.api import schema
 from resolvers.office import Office
@@ -116,7 +117,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     auditor, most = Auditor(database), settings.max_pending_seats
     flags = FlagWatch(database, FlagProvider())
     open_feature.set_provider_and_wait(flags.provider)
-    office = Office(database, desk, seat_maps, expiry, auditor, most, flags)
+    seat_choice = SeatChoice(open_feature.get_client(), flags.provider)
+    office = Office(database, desk, seat_maps, expiry, auditor, most, flags, seat_choice)
     app.state.office = graphql.office = office
     graphql.origins = Origins(settings.origins)
     graphql.allowed_origins = list(settings.origins)

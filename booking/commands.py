@@ -6,6 +6,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from booking.model import Booking
+from booking.seating import Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Book:
     `booking_id` is the new booking's own, chosen by the caller, so that a command that is tried
     again after a broken commit finds what it did. Keys are the owner's own. An owner who has a
     name, a customer, may hold no more than `max_pending_seats`, or what the show says instead.
+    By which `strategy` a count is seated is no part of the input: asked again with the same key, it
+    may be another by then.
     """
 
     show_id: int
@@ -26,6 +29,7 @@ class Book:
     idempotency_key: str | None = None
     owner: str = ""
     max_pending_seats: int | None = None
+    strategy: Strategy = Strategy.BEST
 
     @property
     def fingerprint(self) -> bytes | None:

@@ -1,7 +1,7 @@
 """The rules: what each command of a batch comes to, and what is to be saved."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -23,9 +23,10 @@ from booking.commands import (
     SeatsUnavailable,
     TooManyHeld,
 )
-from booking.decision import Change, Decision, ShowState
+from booking.decision import Change, Choice, Decision, ShowState
+from booking.house import count_pieces
 from booking.model import Booking, BookingStatus, FailureReason, SeatStatus, Show
-from booking.seating import choose_seats
+from booking.seating import Strategy, choose_seats
 
 # What a booking makes of its seats.
 _SEATS_OF = {
@@ -36,7 +37,10 @@ _SEATS_OF = {
 
 
 def decide(
-    states: Mapping[int, ShowState], commands: Sequence[Command], clock: datetime
+    states: Mapping[int, ShowState],
+    commands: Sequence[Command],
+    clock: datetime,
+    watch: Callable[[], float] = lambda: 0.0,
 ) -> Decision:
     """Give each command its outcome, in the order they came, and collect the changes to save.
 
@@ -44,8 +48,9 @@ def decide(
         states: what was read of each show, by id; a show that is missing does not exist.
         clock: the database's time, read after the shows were locked. Holds that have lapsed by
             then, among the bookings read, are expired before the first command.
+        watch: tells the seconds since some moment, to time each choice of seats.
     """
-    sales = {show_id: _Sale(state, clock) for show_id, state in states.items()}
+    sales = {show_id: _Sale(state, clock, watch) for show_id, state in states.items()}
     decision = Decision(clock)
     for command in commands:
         sale = sales.get(command.show_id)
@@ -58,9 +63,11 @@ def decide(
 class _Sale:
     """One show while a batch is decided."""
 
-    def __init__(self, state: ShowState, clock: datetime) -> None:
+    def __init__(self, state: ShowState, clock: datetime, watch: Callable[[], float]) -> None:
         self.show = state.show
         self.clock = clock
+        self.watch = watch
+        self.choices: list[Choice] = []
         self.deadline = clock + timedelta(seconds=state.show.hold_seconds)
         self.before = {booking.id: booking for booking in state.bookings}
         self.bookings = dict(self.before)
@@ -110,6 +117,7 @@ class _Sale:
                 decision.created.append(booking)
             elif booking is not before:
                 decision.moved.append(booking)
+        decision.choices += self.choices
         decision.released += [(show.id, number) for number in self.released]
         decision.taken += [(show.id, number, owner) for number, owner in self.booked.items()]
         if self.changed:
@@ -165,7 +173,16 @@ class _Sale:
             self.house = bytearray(self.show.total_seats)
             for number in self.taken:
                 self.house[number - 1] = 1
-        chosen = choose_seats(self.house, self.show.seats_per_row, command.seat_count)
+        return self._choose_seats(self.house, command.seat_count, command.strategy)
+
+    def _choose_seats(
+        self, house: bytearray, count: int, strategy: Strategy
+    ) -> tuple[int, ...] | None:
+        began, seats_per_row = self.watch(), self.show.seats_per_row
+        chosen = choose_seats(house, seats_per_row, count, strategy)
+        seconds = self.watch() - began
+        pieces = count_pieces(chosen or (), seats_per_row)
+        self.choices.append(Choice(strategy, count, pieces, seconds))
         return None if chosen is None else tuple(chosen)
 
     def _refuse(self, command: Book) -> Outcome:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from booking.commands import Outcome
 from booking.model import Booking, SeatStatus, Show
+from booking.seating import Strategy
 
 
 @dataclass(slots=True)
@@ -35,10 +36,25 @@ class Change:
     previous: Mapping[int, SeatStatus]
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the choice of seats for a count came to.
+
+    `pieces` is how many groups of neighbours the guests sit in, 0 where there was no room for them;
+    `seconds` is what it took to choose.
+    """
+
+    strategy: Strategy
+    seats: int
+    pieces: int
+    seconds: float
+
+
 @dataclass(slots=True)
 class Decision:
     """Each command's outcome, in order, and what makes it true once it is saved.
 
+    `choices` are there for whoever compares strategies.
     `seconds` is what it took to decide, by whoever looked at a watch.
     """
 
@@ -50,4 +66,5 @@ class Decision:
     released: list[tuple[int, int]] = field(default_factory=list)
     taken: list[tuple[int, int, UUID]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
     seconds: float = 0.0

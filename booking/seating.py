@@ -1,34 +1,31 @@
-"""Which seats a booking by count gets: together, leaving no single seat, near the front middle."""
+"""Which seats a booking by count gets: together, leaving no single seat, as a strategy says."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from enum import StrEnum
 from itertools import accumulate
-from typing import NamedTuple
+
+from booking.house import House, Run, Seating
 
 
-class Run(NamedTuple):
-    """Seats side by side in one row: all that are free there, or the piece a booking takes."""
+class Strategy(StrEnum):
+    """What counts between seats that are as good for those who sit together."""
 
-    start: int  # the first seat's number - 1
-    length: int
-
-
-class Seating(NamedTuple):
-    """Pieces that could serve a booking; of two seatings the lesser is the better."""
-
-    leaves_single: bool
-    distance: int  # half seats, over all pieces
-    pieces: list[Run]
+    BEST = "best"  # the guests: near the front and the middle
+    TIGHT = "tight"  # the groups to come: the smallest gap that fits, so that large ones stay whole
 
 
-def choose_seats(taken: bytes | bytearray, seats_per_row: int, count: int) -> list[int] | None:
+def choose_seats(
+    taken: bytes | bytearray, seats_per_row: int, count: int, strategy: Strategy = Strategy.BEST
+) -> list[int] | None:
     """Choose `count` free seats, always the same ones in the same house.
 
     In this order: in the fewest pieces; leaving no new single seat between two taken ones, if as
-    few pieces can avoid it; at the least distance, which is the row's index plus the seats from
-    the piece's centre to the row's middle. Several pieces are picked one by one, the nearest that
-    the others can complete, so each is near but their sum need not be the least.
+    few pieces can avoid it; then by the strategy. BEST: at the least distance, which is the row's
+    index plus the seats from the piece's centre to the row's middle. TIGHT: at an end of the
+    shortest free run that has room, the frontmost of those. Several pieces are picked alike: one by
+    one, the nearest that the others can complete, so each is near but their sum need not be the
+    least.
 
     Args:
         taken: 1 where seat number index + 1 is taken, 0 where it is free; the front row comes first
@@ -39,7 +36,8 @@ def choose_seats(taken: bytes | bytearray, seats_per_row: int, count: int) -> li
     if count < 1:
         raise ValueError(f"count must be at least 1, not {count}")
     house = House(taken, seats_per_row)
-    seating = _side_by_side(house, count) or _in_pieces(house, count)
+    side_by_side = _tightest if strategy is Strategy.TIGHT else _nearest
+    seating = side_by_side(house, count) or _in_pieces(house, count)
     if seating is None:
         return None
     return sorted(
@@ -47,56 +45,8 @@ def choose_seats(taken: bytes | bytearray, seats_per_row: int, count: int) -> li
     )
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """The rows of seats, and what is free in them."""
-
-    taken: bytes | bytearray
-    seats_per_row: int
-
-    def free_runs(self, at_least: int) -> Iterator[Run]:
-        """Yield the free runs of at least so many seats, from the front."""
-        wanted = bytes(at_least)
-        start = self.taken.find(wanted)
-        while start >= 0:
-            row_end = min(start - start % self.seats_per_row + self.seats_per_row, len(self.taken))
-            end = self.taken.find(1, start, row_end)
-            if end < 0:
-                end = row_end
-            if end - start >= at_least:
-                yield Run(start, end - start)
-            start = self.taken.find(wanted, end)
-
-    def distance(self, piece: Run) -> int:
-        """Return how far a piece is from the front and the middle, in half seats."""
-        row, place = divmod(piece.start, self.seats_per_row)
-        return 2 * row + abs(2 * place + piece.length - self.seats_per_row)
-
-    def row_ends(self, run: Run) -> tuple[bool, bool]:
-        """Tell whether a run begins where its row begins, and whether it ends where it ends."""
-        end = run.start + run.length
-        ends_row = end % self.seats_per_row == 0 or end == len(self.taken)
-        return run.start % self.seats_per_row == 0, ends_row
-
-    def seat_in(self, run: Run, length: int) -> Seating:
-        """Return the best seating of one piece in a free run that is long enough."""
-        left_over = run.length - length
-        begins_row, ends_row = self.row_ends(run)
-        middle = (self.seats_per_row - length) // 2 - run.start % self.seats_per_row
-        nearest = min(max(middle, 0), left_over)
-        # Only one seat off a run's end leaves a single one, so the best is `nearest` or next to it.
-        return min(
-            Seating(
-                (offset == 1 and not begins_row) or (left_over - offset == 1 and not ends_row),
-                self.distance(piece := Run(run.start + offset, length)),
-                [piece],
-            )
-            for offset in range(max(nearest - 1, 0), min(nearest + 1, left_over) + 1)
-        )
-
-
-def _side_by_side(house: House, count: int) -> Seating | None:
-    """Return the best seating in one piece, None if no row has room."""
+def _nearest(house: House, count: int) -> Seating | None:
+    """Return the nearest seating in one piece, None if no row has room."""
     best = None
     for run in house.free_runs(count) if count <= house.seats_per_row else ():
         row = run.start // house.seats_per_row
@@ -106,6 +56,26 @@ def _side_by_side(house: House, count: int) -> Seating | None:
         seating = house.seat_in(run, count)
         best = min(best or seating, seating)
     return best
+
+
+def _tightest(house: House, count: int) -> Seating | None:
+    """Return the seating in one piece that leaves the least of its run, None if no row has room."""
+    tightest, least = None, None
+    for run in house.free_runs(count) if count <= house.seats_per_row else ():
+        left_over = run.length - count
+        rank = left_over == 1 and not any(house.row_ends(run)), left_over
+        if least is None or rank < least:
+            tightest, least = run, rank
+        if rank == (False, 0):
+            break
+    if tightest is None or least is None:
+        return None
+    leaves_single, left_over = least
+    begins_row, ends_row = house.row_ends(tightest)
+    # What is left over stays together, at the other end; a single seat rather at the row's.
+    offset = 1 if left_over == 1 and begins_row and not ends_row else 0
+    piece = Run(tightest.start + offset, count)
+    return Seating(leaves_single, house.distance(piece), [piece])
 
 
 def _in_pieces(house: House, count: int) -> Seating | None:

@@ -99,7 +99,7 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
             states[show_id].taken = numbers
     served = [c for c in batch.commands if not leave_out or c.show_id in states]
     began = perf_counter()
-    decision = decide(states, served, clock)
+    decision = decide(states, served, clock, perf_counter)
     decision.seconds = perf_counter() - began
     await _save(line, decision)
     return decision

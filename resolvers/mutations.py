@@ -10,6 +10,7 @@ from strawberry import ID, UNSET, argument
 from access.caller import Caller, Role
 from booking.commands import Book, Cancel, Confirm
 from booking.inputs import Problem, check_booking, check_show
+from booking.seating import Strategy
 from db.reads import create_show, read_show
 from resolvers.answers import (
     book_answer,
@@ -81,7 +82,9 @@ class Mutation(FlagMutation):
             return invalid_input(problems)
         if show_key is None or user_name is None:
             return show_not_found(input.show_id)
-        book = _book(show_key, input, user_name, caller.owner, office.max_pending_seats)
+        strategy = await _strategy(office, show_key, input)
+        most = office.max_pending_seats
+        book = _book(show_key, input, user_name, caller.owner, most, strategy)
         answer = await office.desk.submit(book)
         return book_answer(answer, input.show_id, office.seat_maps)
 
@@ -145,8 +148,21 @@ async def _booking_problems(
     return problems
 
 
+async def _strategy(office: Office, show_key: int, input: BookSeatsInput) -> Strategy:
+    """How a count is seated in this show; who names seats is not asked about."""
+    if _given(input.seat_count, None) is None:
+        return Strategy.BEST
+    await office.flags.ready()
+    return office.seat_choice.of(ids.show_id(show_key))
+
+
 def _book(
-    show_key: int, input: BookSeatsInput, user_name: str, owner: str, max_pending_seats: int
+    show_key: int,
+    input: BookSeatsInput,
+    user_name: str,
+    owner: str,
+    max_pending_seats: int,
+    strategy: Strategy,
 ) -> Book:
     return Book(
         show_id=show_key,
@@ -158,6 +174,7 @@ def _book(
         idempotency_key=_given(input.idempotency_key, None),
         owner=owner,
         max_pending_seats=max_pending_seats,
+        strategy=strategy,
     )
 
 

@@ -13,6 +13,7 @@ from db.expiry import Expiry
 from db.flag_watch import FlagWatch
 from db.pool import Database
 from db.seat_maps import SeatMaps
+from flags.seat_choice import SeatChoice
 
 Info = strawberry.Info[dict[str, Any], None]
 
@@ -28,6 +29,7 @@ class Office:
     auditor: Auditor
     max_pending_seats: int
     flags: FlagWatch
+    seat_choice: SeatChoice
 
 
 def caller_of(info: Info) -> Caller:

@@ -36,7 +36,7 @@ class BookSeatsInput:
     seat_count: int | None = strawberry.field(
         default=UNSET,
         description="Or the best so many: side by side where there is room, near the front and "
-        "the middle.",
+        "the middle unless the flag `seat-choice` has another strategy for the show.",
     )
     user_name: str | None = strawberry.field(
         default=UNSET,

@@ -17,7 +17,9 @@ from db.embedded.binaries import find_binaries
 from db.embedded.server import PostgresServer
 from db.migrations import migrate
 from tests.office import new_show, opened, use
+from tests.plain_office import make_show
 from tests.serving import Served, serve
+from tests.twins import Twins
 
 # Test data may be lost; nothing else differs from what `make run` starts.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -96,6 +98,12 @@ def house(database_url: str) -> dict[str, Any]:
             return await use(office, database_url)
 
     return asyncio.run(run())
+
+
+@pytest.fixture
+def twins() -> Twins:
+    """The rules and a plain box office beside them, with a show of ten seats."""
+    return Twins(make_show())
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+from openfeature.api import get_client
 
 from booking.commands import Book, Cancel, Command, Confirm, Done, SeatsUnavailable
 from db.auditor import Auditor
@@ -17,6 +18,7 @@ from db.pool import Database
 from db.reads import create_show
 from db.seat_maps import SeatMaps
 from flags.provider import FlagProvider
+from flags.seat_choice import SeatChoice
 from resolvers.office import Office
 
 
@@ -28,7 +30,8 @@ async def opened(url: str) -> AsyncIterator[Office]:
     desk = Desk(database, seat_maps.apply)
     expiry, auditor = Expiry(database, desk), Auditor(database)
     flags = FlagWatch(database, FlagProvider())
-    office = Office(database, desk, seat_maps, expiry, auditor, 20, flags)
+    seat_choice = SeatChoice(get_client(), flags.provider)
+    office = Office(database, desk, seat_maps, expiry, auditor, 20, flags, seat_choice)
     await database.open()
     try:
         yield office

@@ -6,6 +6,8 @@ from random import Random
 from typing import Any, cast
 from uuid import UUID
 
+from openfeature.api import get_client
+
 from access.caller import EVERYBODY
 from booking import commands
 from booking.decision import Change
@@ -23,6 +25,7 @@ from db.seat_maps import SeatMaps
 from db.statements import statements
 from flags.flag import Flag, FlagChange, State
 from flags.provider import FlagProvider
+from flags.seat_choice import SeatChoice
 from resolvers.office import Office
 from schema import ids
 
@@ -57,6 +60,7 @@ class StandIn(Database):
             cast(Auditor, self),
             20,
             cast(FlagWatch, StandInFlags(self)),
+            SeatChoice(get_client(), FlagProvider()),
         )
         self.context: dict[str, Any] = {
             "office": office,

@@ -1,28 +1,11 @@
-"""The rules of choosing seats by count, drawn, and held against every possible choice.
-
-In a drawing the front row comes first; `X` is taken, `o` is free and chosen, `.` stays free.
-"""
-
-from itertools import combinations
+"""The rules of choosing seats by count, drawn, and held against every possible choice."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from booking.seating import choose_seats
-
-
-def redraw(drawing: str) -> str:
-    """Draw what is chosen in the drawn house when as many seats are asked for as it has `o`."""
-    rows = drawing.split()
-    seats = "".join(rows)
-    taken = bytes(seat == "X" for seat in seats)
-    drawn = list(seats.replace("o", "."))
-    for number in choose_seats(taken, len(rows[0]), seats.count("o")) or []:
-        assert drawn[number - 1] == "."
-        drawn[number - 1] = "o"
-    seat = iter(drawn)
-    return " ".join("".join(next(seat) for _ in row) for row in rows)
+from booking.seating import Strategy, choose_seats
+from tests.houses import Model, houses, redraw
 
 
 @pytest.mark.parametrize(
@@ -126,62 +109,14 @@ def test_pieces_further_apart_are_taken_when_the_nearest_leave_a_single_seat(dra
     assert redraw(drawing) == drawing
 
 
-class Model:
-    """A house small enough to try every choice of seats, each judged by the words of the rules."""
-
-    def __init__(self, seats: list[bool], seats_per_row: int) -> None:
-        self.taken = {number for number, taken in enumerate(seats, 1) if taken}
-        self.free = [number for number, taken in enumerate(seats, 1) if not taken]
-        self.seats_per_row = seats_per_row
-
-    def row(self, number: int) -> int:
-        return (number - 1) // self.seats_per_row
-
-    def is_single(self, number: int, taken: set[int]) -> bool:
-        """Tell whether a seat is free and both its neighbours in the row are taken."""
-        sides = {number - 1, number + 1}
-        same_row = all(self.row(side) == self.row(number) for side in sides)
-        return number not in taken and sides <= taken and same_row
-
-    def new_singles(self, chosen: list[int]) -> int:
-        after = self.taken.union(chosen)
-        return sum(
-            self.is_single(number, after) and not self.is_single(number, self.taken)
-            for number in self.free
-        )
-
-    def pieces(self, chosen: list[int]) -> int:
-        return sum(
-            number - 1 not in chosen or self.row(number - 1) != self.row(number)
-            for number in chosen
-        )
-
-    def distance(self, piece: list[int]) -> float:
-        row = self.row(piece[0])
-        centre = sum(piece) / len(piece) - 1 - row * self.seats_per_row
-        return row + abs(centre - (self.seats_per_row - 1) / 2)
-
-    def rank(self, chosen: list[int]) -> tuple[int, int]:
-        return self.pieces(chosen), self.new_singles(chosen)
-
-    def choices(self, count: int) -> list[list[int]]:
-        return [list(numbers) for numbers in combinations(self.free, count)]
-
-
-@st.composite
-def houses(draw: st.DrawFn) -> tuple[list[bool], int]:
-    seats = draw(st.lists(st.booleans(), min_size=1, max_size=12))
-    return seats, draw(st.integers(1, len(seats)))
-
-
 # No deadline: a busy machine is no failure.
 @settings(deadline=None, max_examples=300)
-@given(houses(), st.integers(1, 12))
+@given(houses(), st.integers(1, 12), st.sampled_from(Strategy))
 def test_no_choice_has_fewer_pieces_or_as_few_and_fewer_single_seats(
-    house: tuple[list[bool], int], count: int
+    house: tuple[list[bool], int], count: int, strategy: Strategy
 ) -> None:
     model = Model(*house)
-    chosen = choose_seats(bytes(house[0]), house[1], count)
+    chosen = choose_seats(bytes(house[0]), house[1], count, strategy)
     choices = model.choices(count)
     if chosen is None:
         assert not choices
@@ -204,11 +139,16 @@ def test_no_piece_alone_is_nearer_unless_it_leaves_a_single_seat(
         assert choose_seats(bytes(house[0]), house[1], count) == best
 
 
-@given(st.lists(st.booleans(), max_size=60), st.integers(1, 70), st.integers(1, 60))
+@given(
+    st.lists(st.booleans(), max_size=60),
+    st.integers(1, 70),
+    st.integers(1, 60),
+    st.sampled_from(Strategy),
+)
 def test_a_group_is_refused_only_when_fewer_seats_are_free(
-    seats: list[bool], seats_per_row: int, count: int
+    seats: list[bool], seats_per_row: int, count: int, strategy: Strategy
 ) -> None:
-    chosen = choose_seats(bytearray(seats), seats_per_row, count)
+    chosen = choose_seats(bytearray(seats), seats_per_row, count, strategy)
     assert (chosen is None) == (seats.count(False) < count)
     if chosen is not None:
         assert len(set(chosen)) == count
@@ -220,6 +160,8 @@ def test_a_group_of_none_is_an_error() -> None:
         choose_seats(b"\0", 1, 0)
 
 
+@pytest.mark.parametrize("strategy", Strategy)
 @pytest.mark.parametrize("seats_per_row", [1, 10, 100_000])
-def test_an_empty_house_can_be_booked_at_once(seats_per_row: int) -> None:
-    assert choose_seats(bytes(100_000), seats_per_row, 100_000) == list(range(1, 100_001))
+def test_an_empty_house_can_be_booked_at_once(seats_per_row: int, strategy: Strategy) -> None:
+    chosen = choose_seats(bytes(100_000), seats_per_row, 100_000, strategy)
+    assert chosen == list(range(1, 100_001))
