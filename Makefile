@@ -18,7 +18,7 @@ BIN = $(VENV)/bin
 	install-bench install-load install-docs clean
 
 run: install
-	@exec $(BIN)/python -m server
+	@VENV=$(VENV) exec ./boxoffice serve
 
 test: install-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -17,6 +17,7 @@ from db.statements import statements
 
 TAKE_SNAPSHOT = statements["take_snapshot"]
 LIMIT_AUDIT = statements["limit_audit"]
+COUNT_CHANGES = statements["count_changes"]
 FIND_NEXT_SHOW = statements["find_next_show"]
 READ_AUDITED_SHOW = statements["read_audited_show"]
 READ_STEPS = statements["read_steps"]
@@ -91,6 +92,12 @@ async def connected(url: str) -> AsyncIterator[Connection]:
 
 def _go_on() -> None:
     """To the end."""
+
+
+async def count_changes(conn: Connection) -> tuple[int, int]:
+    """How many shows there are, and how many changes of theirs: what an audit has before it."""
+    [(shows, changes)] = await _fetch(conn, COUNT_CHANGES)
+    return shows, changes
 
 
 async def audit_shows(

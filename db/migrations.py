@@ -48,15 +48,36 @@ def migrate(url: str, directory: Path = MIGRATIONS_DIR) -> list[str]:
     with psycopg.connect(url, connect_timeout=10) as conn:
         conn.execute(LOCK_MIGRATIONS)
         conn.execute(CREATE_MIGRATIONS)
-        applied: dict[str, str] = dict(conn.execute(READ_MIGRATIONS).fetchall())
-        files = {path.name: path.read_text("utf-8") for path in sorted(directory.glob("*.sql"))}
-        _refuse_edited(applied, files)
-        _refuse_gone(applied.keys() - files.keys(), newest=max(files, default=""))
-        pending = {name: text for name, text in files.items() if name not in applied}
+        pending = _find_pending(_read_applied(conn), directory)
         for name, text in pending.items():
             conn.execute(text.encode())
             conn.execute(RECORD_MIGRATION, {"name": name, "checksum": _checksum(text)})
     return list(pending)
+
+
+def compare(url: str, directory: Path = MIGRATIONS_DIR) -> tuple[list[str], list[str]]:
+    """Return the names that were applied, and those that `migrate` would apply; changes nothing.
+
+    Raises:
+        MigrationError, psycopg.Error: as `migrate`.
+    """
+    with psycopg.connect(url, connect_timeout=10) as conn:
+        try:
+            applied = _read_applied(conn)
+        except psycopg.errors.UndefinedTable:
+            applied = {}  # nobody has been here
+    return sorted(applied), list(_find_pending(applied, directory))
+
+
+def _read_applied(conn: psycopg.Connection) -> dict[str, str]:
+    return dict(conn.execute(READ_MIGRATIONS).fetchall())
+
+
+def _find_pending(applied: dict[str, str], directory: Path) -> dict[str, str]:
+    files = {path.name: path.read_text("utf-8") for path in sorted(directory.glob("*.sql"))}
+    _refuse_edited(applied, files)
+    _refuse_gone(applied.keys() - files.keys(), newest=max(files, default=""))
+    return {name: text for name, text in files.items() if name not in applied}
 
 
 def _refuse_edited(applied: dict[str, str], files: dict[str, str]) -> None:

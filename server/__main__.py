@@ -1,6 +1,6 @@
 """Run Boxoffice: from the settings to a server with its database, and back to nothing.
 
-    python -m server       (or `make run`, which installs the libraries first)
+    python -m server       (or `boxoffice serve`, or `make run`, which installs the libraries first)
 
 Ctrl-C, SIGTERM, SIGHUP and the death of the parent process stop the server, then its database.
 The exit status is 0 after that, 2 if a setting is unusable, 3 if the app fails, 1 for anything

@@ -9,6 +9,10 @@ SELECT
     set_config('statement_timeout', %(statement_timeout)s, true),
     set_config('idle_in_transaction_session_timeout', %(idle_timeout)s, true);
 
+-- name: count_changes
+-- How many shows there are, and how many changes of theirs.
+SELECT count(*), coalesce(sum(version), 0)::bigint FROM shows;
+
 -- name: find_next_show
 -- The lowest show id above one that any table knows, null where there is none.
 SELECT least(

@@ -16,6 +16,7 @@ import pytest
 from db.embedded.binaries import find_binaries
 from db.embedded.server import PostgresServer
 from db.migrations import migrate
+from tests.command_line import CommandLine
 from tests.office import new_show, opened, use
 from tests.plain_office import make_show
 from tests.serving import Served, serve
@@ -130,6 +131,12 @@ def two_served(shared_database_url: str) -> Iterator[list[Served]]:
     """Two served processes on the module's database, each at an address of its own."""
     with serve(shared_database_url) as first, serve(shared_database_url) as second:
         yield [first, second]
+
+
+@pytest.fixture
+def boxoffice(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    """The command line, in this process."""
+    return CommandLine(monkeypatch, capsys)
 
 
 def url_of(postgres: PostgresServer, database: str) -> str:

@@ -68,7 +68,7 @@ def serve(
         text=True,
     )
     try:
-        yield Served(_read_address(process), process)
+        yield Served(read_address(process), process)
     finally:
         process.terminate()
         try:
@@ -82,7 +82,7 @@ def serve(
             process.stdout.close()
 
 
-def _read_address(process: subprocess.Popen[str]) -> str:
+def read_address(process: subprocess.Popen[str]) -> str:
     """Wait for the welcome, which says where it listens."""
     assert process.stdout
     for line in process.stdout:

@@ -71,7 +71,7 @@ def boxoffice(
     database_url: str, *arguments: str, **settings: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "boxoffice", *arguments],
+        [sys.executable, "-m", "cli", *arguments],
         cwd=PROJECT,
         env={"DATABASE_URL": database_url, "PATH": "/usr/bin:/bin", **settings},
         capture_output=True,

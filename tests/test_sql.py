@@ -14,6 +14,7 @@ PROJECT = Path(__file__).parent.parent
 PACKAGES = (
     "access",
     "booking",
+    "cli",
     "db",
     "execution",
     "flags",

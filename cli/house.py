@@ -1,0 +1,50 @@
+"""The house that a command is about: its settings, and its database or why it can't be had."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from cli.failure import NO_DATABASE, UNUSABLE, Failure
+from db.embedded.binaries import PostgresError
+from db.embedded.server import find_running
+from db.errors import Unavailable
+from server.logs import begin_log, log_config
+from settings import UNUSABLE_SETTINGS, Settings, explain, without_password
+
+OUTDATED = "\nIt is not up to date: `boxoffice migrate` brings it there."
+
+
+def read_settings() -> Settings:
+    """Read the settings; from then on the log keeps their secrets, tracebacks included.
+
+    Raises:
+        Failure: some are unusable.
+    """
+    try:
+        settings = Settings()
+    except UNUSABLE_SETTINGS as error:
+        raise Failure(explain(error), UNUSABLE) from None
+    begin_log(log_config(settings.secrets))
+    return settings
+
+
+@contextmanager
+def database_url() -> Iterator[str]:
+    """The URL of the house's database: DATABASE_URL, or our own PostgreSQL where it runs.
+
+    Raises:
+        Failure: it can't be had, or couldn't within the block.
+    """
+    settings = read_settings()
+    url = settings.database_url
+    try:
+        url = url or find_running(settings.data_dir / "postgres")
+        yield url
+    except (PostgresError, Unavailable) as error:
+        raise Failure(str(error), NO_DATABASE) from None
+    except psycopg.Error as error:
+        missing = psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn
+        hint = OUTDATED if isinstance(error, missing) else ""
+        said = without_password(str(error), url).strip()
+        raise Failure(f"the database: {said}{hint}", NO_DATABASE) from None

@@ -1,0 +1,99 @@
+"""The command line: how commands are found and explained, and how they refuse what is unusable."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.core import TyperGroup
+
+from cli.commands import COMMANDS, load
+from cli.house import OUTDATED
+from tests.command_line import CommandLine
+
+NAMES = [name for commands in COMMANDS.values() for name in commands]
+
+
+def paths(name: str) -> Iterator[list[str]]:
+    """A command, or all of a group."""
+    command = load(name)
+    if isinstance(command, TyperGroup):
+        yield from ([name, below] for below in command.commands)
+    else:
+        yield [name]
+
+
+COMMANDS_AND_BELOW = [path for name in NAMES for path in paths(name)]
+
+
+def test_overview_names_every_command_with_its_first_sentence(boxoffice: CommandLine) -> None:
+    shown = boxoffice("--help")
+    assert shown.status == 0
+    for panel, commands in COMMANDS.items():
+        assert panel in shown.out
+        for name, summary in commands.items():
+            assert re.search(rf"│ {name}  ", shown.out)
+            assert (load(name).help or "").split("\n\n")[0] == summary
+
+
+@pytest.mark.parametrize("path", COMMANDS_AND_BELOW, ids=" ".join)
+def test_help_has_examples_that_are_understood_and_the_exit_statuses(
+    boxoffice: CommandLine, path: list[str]
+) -> None:
+    shown = boxoffice(*path, "--help")
+    assert shown.status == 0
+    assert "Exit status: 0" in shown.out
+    examples = re.findall(
+        rf"boxoffice ({' '.join(path)}\b[^|)\n]*)", shown.out.partition("Examples:")[2]
+    )
+    assert examples
+    command = load(path[0])
+    below = command.commands[path[1]] if isinstance(command, TyperGroup) else command
+    for example in examples:
+        words = shlex.split(example)[len(path) :]
+        with below.make_context("example", words):
+            pass  # it would run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Missing command"),
+        (("adit",), "Did you mean 'audit'?"),
+        (("audit", "--show", "everything"), "'everything' is not the id of a show"),
+        (("audit", "--show", "999"), "there is no show 999"),
+        (("token", "--hours", "0"), "--hours"),
+        (("token", "--name", " "), "--name"),
+        (("apikey", "create", "a\nb"), "control characters"),
+        (("apikey", "revoke", "999"), "there is no API key 999"),
+        (("serve", "--port", "eighty"), "--port"),
+    ],
+)
+def test_unusable_command_is_refused_in_words(
+    boxoffice: CommandLine, database_url: str, arguments: tuple[str, ...], said: str
+) -> None:
+    ran = boxoffice(*arguments, DATABASE_URL=database_url)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("boxoffice: ")
+    assert said in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_unusable_setting_is_named_and_not_quoted(boxoffice: CommandLine) -> None:
+    for name in ("DATABASE_URL", "PORT", "SECRETS_DIR"):
+        ran = boxoffice("audit", **{name: "no-secret-is-told"})
+        assert (ran.status, ran.out) == (2, "")
+        assert name in ran.err
+
+
+def test_database_that_cannot_be_had_is_another_status_and_tells_no_password(
+    boxoffice: CommandLine, bare_database_url: str, tmp_path: Path
+) -> None:
+    gone = f"postgresql://user:secret@/gone?host={tmp_path}"
+    for url, said in ((gone, "No such file"), (bare_database_url, OUTDATED), ("", "make run")):
+        for command in (["audit"], ["apikey", "list"]):
+            ran = boxoffice(*command, DATABASE_URL=url, DATA_DIR=str(tmp_path))
+            assert (ran.status, ran.out) == (3, "")
+            assert said in ran.err
+            assert "secret" not in ran.err
