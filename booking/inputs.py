@@ -10,6 +10,9 @@ MAX_NAME_LENGTH = 200
 MAX_KEY_LENGTH = 255
 MIN_HOLD_SECONDS = 5
 MAX_HOLD_SECONDS = 86_400
+# Of a show that doesn't say.
+DEFAULT_SEATS_PER_ROW = 10
+DEFAULT_HOLD_SECONDS = 120
 # Enough to see what went wrong; a client may send a hundred thousand wrong numbers.
 MAX_NUMBERS_NAMED = 10
 

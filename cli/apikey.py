@@ -17,7 +17,7 @@ from db.audit import connected
 from db.connection import Connection
 from schema.scalars import write_time
 
-STATUS = f"0, or {IF_UNUSABLE}, {IF_NO_DATABASE}"
+STATUS = f"0 where it is done, {IF_UNUSABLE}, {IF_NO_DATABASE}"
 
 T = TypeVar("T")
 

@@ -20,7 +20,11 @@ COMMANDS = {
         "migrate": "Bring the database up to date.",
         "version": "Say which version this is, of Python, PostgreSQL and the schema, too.",
     },
+    "Sell": {
+        "show": "Add a show, and list what there is.",
+    },
     "Keep it right": {
+        "expire": "Put all lapsed holds on record now, and print how many.",
         "audit": "Hold the log of changes against seats, bookings and counters.",
     },
     "Let them in": {

@@ -9,6 +9,7 @@ from cli.failure import NO_DATABASE, UNUSABLE, Failure
 from db.embedded.binaries import PostgresError
 from db.embedded.server import find_running
 from db.errors import Unavailable
+from db.pooler import SharedSessionsError
 from server.logs import begin_log, log_config
 from settings import UNUSABLE_SETTINGS, Settings, explain, without_password
 
@@ -41,7 +42,7 @@ def database_url() -> Iterator[str]:
     try:
         url = url or find_running(settings.data_dir / "postgres")
         yield url
-    except (PostgresError, Unavailable) as error:
+    except (PostgresError, SharedSessionsError, Unavailable) as error:
         raise Failure(str(error), NO_DATABASE) from None
     except psycopg.Error as error:
         missing = psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn

@@ -28,7 +28,7 @@ def _read_hours(text: str | float) -> float:
     "boxoffice token --name Ada",
     "boxoffice token --admin --hours 1",
     "TOKEN=$(boxoffice token --name Ada)",
-    status=f"0, or {IF_UNUSABLE}",
+    status=f"0 where it is done, {IF_UNUSABLE}",
 )
 def token(
     name: Annotated[

@@ -9,7 +9,13 @@ from strawberry import ID, UNSET, argument
 
 from access.caller import Caller, Role
 from booking.commands import Book, Cancel, Confirm
-from booking.inputs import Problem, check_booking, check_show
+from booking.inputs import (
+    DEFAULT_HOLD_SECONDS,
+    DEFAULT_SEATS_PER_ROW,
+    Problem,
+    check_booking,
+    check_show,
+)
 from booking.seating import Strategy
 from db.reads import create_show, read_show
 from resolvers.answers import (
@@ -33,9 +39,6 @@ from schema.results import (
     CreateShowResult,
 )
 from schema.types import ExpiryRun
-
-DEFAULT_SEATS_PER_ROW = 10
-DEFAULT_HOLD_SECONDS = 120
 
 BookingId = Annotated[ID, argument(description="The booking's id.")]
 

@@ -44,15 +44,14 @@ def test_help_has_examples_that_are_understood_and_the_exit_statuses(
     shown = boxoffice(*path, "--help")
     assert shown.status == 0
     assert "Exit status: 0" in shown.out
-    examples = re.findall(
-        rf"boxoffice ({' '.join(path)}\b[^|)\n]*)", shown.out.partition("Examples:")[2]
-    )
+    below = re.sub(r"\\\s*\n", " ", shown.out.partition("Examples:")[2])
+    examples = re.findall(rf"boxoffice ({' '.join(path)}\b[^|)\n]*)", below)
     assert examples
     command = load(path[0])
-    below = command.commands[path[1]] if isinstance(command, TyperGroup) else command
+    own = command.commands[path[1]] if isinstance(command, TyperGroup) else command
     for example in examples:
         words = shlex.split(example)[len(path) :]
-        with below.make_context("example", words):
+        with own.make_context("example", words):
             pass  # it would run
 
 
