@@ -21,6 +21,7 @@ COMMANDS = {
         "version": "Say which version this is, of Python, PostgreSQL and the schema, too.",
     },
     "Sell": {
+        "seed": "Fill a new house with a demo: shows of this week, and bookings of every state.",
         "show": "Add a show, and list what there is.",
     },
     "Keep it right": {

@@ -74,7 +74,7 @@ def create(
             return await create_show(office.database, *asked)
 
     with database_url() as url:
-        _print(asyncio.run(add(url)), as_json)
+        print_show(asyncio.run(add(url)), as_json)
 
 
 @command(
@@ -101,7 +101,7 @@ def list_(
     async def print_all(url: str) -> None:
         async with opened(url) as office:
             async for show in _all(office.database, search or "", starts_after):
-                _print(show, as_json)
+                print_show(show, as_json)
 
     with database_url() as url:
         asyncio.run(print_all(url))
@@ -117,7 +117,8 @@ async def _all(
         place = ShowPlace(shows[-1].start_time, shows[-1].id)
 
 
-def _print(show: Show, as_json: bool) -> None:
+def print_show(show: Show, as_json: bool = False) -> None:
+    """Print a show in a line."""
     if as_json:
         echo(json.dumps(_fields(show)))
         return
