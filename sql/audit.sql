@@ -83,3 +83,26 @@ FROM (
 ) AS counted
 WHERE seats_before < %(size)s
 ORDER BY id;
+
+-- name: read_sale
+-- A show as it is sold, at one moment, and a time that all of it is older than: a row for each
+-- booking, whole, with the seats that it has; one without a booking for seats that nobody has
+-- booked, and where nothing was.
+SELECT
+    clock_timestamp(),
+    shows.id, name, start_time, total_seats, seats_per_row, hold_seconds,
+    version, pending_seats, confirmed_seats, max_pending_seats,
+    sold.show_id, sold.id, user_name, status, failure_reason, seat_numbers,
+    sold.created_at, expires_at, confirmed_at, idempotency_key, fingerprint, owner,
+    coalesce(taken.numbers, '{}')
+FROM shows
+LEFT JOIN (
+    (SELECT * FROM bookings WHERE show_id = %(show_id)s) AS sold
+    FULL JOIN (
+        SELECT booking_id, array_agg(number ORDER BY number) AS numbers
+        FROM taken_seats
+        WHERE show_id = %(show_id)s
+        GROUP BY booking_id
+    ) AS taken ON taken.booking_id = sold.id
+) ON true
+WHERE shows.id = %(show_id)s;

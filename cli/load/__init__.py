@@ -1,1 +1,145 @@
-"""The load test for users, `boxoffice load`."""
+"""`boxoffice load`: people who browse, watch, pick, hesitate and book, and a report of it."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.load.plan import (
+    LONGEST_SECONDS,
+    MOST_ARRIVALS,
+    MOST_PEOPLE,
+    MOST_SHOWS,
+    NotHad,
+    Plan,
+    Unusable,
+    read_url,
+)
+
+DIFFERENT, UNUSABLE, NOT_HAD = 1, 2, 3
+DEFAULT_URL = "http://127.0.0.1:8000/graphql"
+EPILOG = """Examples:
+
+boxoffice load --people 200 --seconds 60 --report load-report
+
+boxoffice load --arrivals 20 --people 1000 --shows U2hvdzox --report sale.html
+
+Exit status: 0 where all is well, 1 where something was sold twice or differs from what people were
+told, 2 if the command or a setting is unusable, 3 if the server or its database can't be had."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(epilog=EPILOG)
+def load(
+    url: Annotated[str, typer.Argument(help="The server: GraphQL over HTTP.")] = DEFAULT_URL,
+    people: Annotated[
+        int, typer.Option(min=1, max=MOST_PEOPLE, help="How many are there at once.")
+    ] = 100,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=LONGEST_SECONDS, help="For how long they come.")
+    ] = 60.0,
+    arrivals: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=MOST_ARRIVALS,
+            help="How many come a second, whoever is there already, up to --people at once. "
+            "Without it one comes when one leaves.",
+        ),
+    ] = None,
+    ramp: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=LONGEST_SECONDS,
+            show_default="a tenth of them",
+            help="Seconds within which the first come.",
+        ),
+    ] = None,
+    shows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID,ID", help="Shows to book, the most popular first, instead of new."
+        ),
+    ] = None,
+    new_shows: Annotated[
+        int, typer.Option(min=1, max=MOST_SHOWS, help="How many shows to make; takes an admin.")
+    ] = 5,
+    seats: Annotated[int, typer.Option(min=1, max=100_000, help="Seats of a new show.")] = 400,
+    hold: Annotated[
+        int, typer.Option(min=5, max=86_400, help="Seconds that a new show holds bookings.")
+    ] = 30,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same people.")] = 1,
+    pace: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=100.0, help="What times to think are multiplied by: 0.1 hurries."
+        ),
+    ] = 1.0,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR|FILE.html", help="Write a page, a picture and JSON there."),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BOXOFFICE_TOKEN",
+            show_envvar=True,
+            show_default=False,
+            help="A token or API key: an admin's to make shows. Others see a command line, so "
+            "better by the environment. With AUTH_SECRET each person gets a token of their own.",
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            show_default="DATABASE_URL, or our own that runs",
+            help="Where the record is.",
+        ),
+    ] = None,
+    by_api: Annotated[
+        bool, typer.Option("--by-api", help="Ask the API instead of the database at the end.")
+    ] = False,
+    yes_i_may: Annotated[
+        bool,
+        typer.Option("--yes-i-may", help="The server is on another machine, and mine to try."),
+    ] = False,
+) -> None:
+    """Let people into a box office, who browse, watch, pick, hesitate and book.
+
+    They use the public API only. Some confirm, some cancel, some do nothing and let the hold
+    expire; who is refused picks again. Several want the same good seats. At the end everything that
+    anybody was told is held against the database, and each show's log is audited.
+    """
+    try:
+        _require("aiohttp", *(["matplotlib"] if report else []))
+        plan = Plan(
+            url=read_url(url, from_afar=yes_i_may),
+            people=people,
+            seconds=seconds,
+            arrivals=arrivals,
+            ramp=min(seconds, seconds / 10 if ramp is None else ramp),
+            shows=tuple(filter(None, (shows or "").split(","))),
+            new_shows=new_shows,
+            seats=seats,
+            hold=hold,
+            seed=seed,
+            pace=pace,
+        )
+        from cli.load.command import carry_out
+
+        status = carry_out(plan, token, database, report, by_api=by_api)
+    except (Unusable, NotHad) as error:
+        typer.echo(f"boxoffice: {error}", err=True)
+        raise typer.Exit(UNUSABLE if isinstance(error, Unusable) else NOT_HAD) from None
+    raise typer.Exit(DIFFERENT if status else 0)
+
+
+def _require(*packages: str) -> None:
+    """Say what is to be installed, which serving doesn't need."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise Unusable(f"{package} is not installed: make install-load")

@@ -49,7 +49,7 @@ class SeatMap:
 
     def shows_taken(self, numbers: Iterable[int]) -> bool:
         """Whether none of these seats is free."""
-        return all(self.letters[number - 1] != FREE[0] for number in numbers)
+        return self.version >= 0 and all(self.letters[n - 1] != FREE[0] for n in numbers)
 
     def digest(self) -> int:
         """The same for the same map; for another one most likely another."""
