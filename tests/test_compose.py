@@ -21,7 +21,7 @@ from tests.conftest import url_of
 from tests.crowd import BOOK, run
 from tests.fleet import COMPOSE, Fleet, fleet, needs, rewritten
 
-pytestmark = needs("pgbouncer", "nginx", "psql")
+pytestmark = needs("pgbouncer", "nginx")
 
 CREATE = "mutation ($input: CreateShowInput!) { createShow(input: $input) { ... on Show { id } } }"
 WATCH = "subscription ($id: ID!) { seatMap(showId: $id) { version seats { number status } } }"
@@ -51,7 +51,9 @@ def database(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory)
         "ROLE boxoffice": f"ROLE {name}",
         "DATABASE boxoffice OWNER boxoffice": f"DATABASE {name} OWNER {name}",
     }
-    command = ["psql", postgres.url, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+    assert postgres.bin_dir
+    options = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+    command = [str(postgres.bin_dir / "psql"), postgres.url, *options]
     script = rewritten(COMPOSE / "postgres.sql", changes).encode()
     subprocess.run(command, input=script, check=True)
     yield name
