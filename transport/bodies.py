@@ -18,18 +18,30 @@ LINGER = timedelta(seconds=2)
 
 PLAIN = "application/json"
 GRAPHQL = "application/graphql-response+json"
+STREAMS = ("text/event-stream", "multipart/mixed")
 
 
 def negotiate(accept: str) -> str:
     """The media type of the answer. Who accepts neither of ours is given plain JSON."""
+    return next((name for name in _offers(accept) if name in (GRAPHQL, PLAIN)), PLAIN)
+
+
+def prefers_stream(accept: str) -> bool:
+    """Whether a stream is asked for before JSON, and not after it, for whatever may come.
+
+    urql says of each query that it could take a stream, too.
+    """
+    known = (GRAPHQL, PLAIN, *STREAMS)
+    return next((name for name in _offers(accept) if name in known), PLAIN) in STREAMS
+
+
+def _offers(accept: str) -> list[str]:
+    """The media types that are accepted, the dearest first, else in the order they are named."""
     offers: list[tuple[float, str]] = []
     for offer in accept.split(","):
         name, _, parameters = offer.strip().lower().partition(";")
         offers.append((quality(parameters), name.strip()))
-    for weight, name in sorted(offers, key=lambda offer: -offer[0]):
-        if weight > 0 and name in (GRAPHQL, PLAIN):
-            return name
-    return PLAIN
+    return [name for weight, name in sorted(offers, key=lambda offer: -offer[0]) if weight > 0]
 
 
 def quality(parameters: str) -> float:

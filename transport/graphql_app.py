@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.ides import GraphQL_IDE
+from strawberry.http.streaming import HTTPStreamTransport
 from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
@@ -39,6 +40,7 @@ from transport.bodies import (
     BoundedRequest,
     LastAnswer,
     negotiate,
+    prefers_stream,
     require_json,
 )
 from transport.event_stream import EventStream, Watch, encoded_event
@@ -350,6 +352,14 @@ class GraphQLApp(GraphQL[Any, None]):
             raise HTTPException(400, "The `operationName` must be a string.")
         data.operation_name = data.operation_name or None
         return data
+
+    def _get_stream_transport_from_headers(
+        self, headers: Mapping[str, str]
+    ) -> HTTPStreamTransport | None:
+        accept = headers.get("accept", "")
+        return (
+            super()._get_stream_transport_from_headers(headers) if prefers_stream(accept) else None
+        )
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
         response = await super().get_sub_response(request)

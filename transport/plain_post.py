@@ -12,7 +12,7 @@ import orjson
 from cross_web import HTTPException
 from starlette.types import Message, Receive
 
-from transport.bodies import MAX_BODY_BYTES, negotiate, require_json
+from transport.bodies import MAX_BODY_BYTES, negotiate, prefers_stream, require_json
 from transport.sender import Sender
 
 Header = tuple[bytes, bytes]
@@ -84,8 +84,7 @@ def _read_media_type(content_type: str, accept: str) -> str | None:
         require_json(content_type)
     except HTTPException:
         return None
-    streams = "text/event-stream" in accept or "multipart/" in accept
-    return None if streams else negotiate(accept)
+    return None if prefers_stream(accept) else negotiate(accept)
 
 
 def read_plain_post(body: bytes | bytearray) -> PlainPost | None:

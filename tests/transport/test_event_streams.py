@@ -27,6 +27,19 @@ def events_of(response: httpx.Response) -> list[Any]:
     return [json.loads(line.removeprefix("data: ")) for line in lines]
 
 
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/event-stream, multipart/mixed",  # as urql asks
+        "application/json;q=0.5, text/event-stream",
+        "text/event-stream, application/json",
+    ],
+)
+def test_a_stream_is_for_who_prefers_one(client: httpx.Client, accept: str) -> None:
+    response = client.post("", json={"query": "{echo}"}, headers={"accept": accept})
+    assert response.headers["content-type"] == "text/event-stream"
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_subscription_is_an_event_stream(client: httpx.Client, method: str) -> None:
     request = {"query": "subscription { count(upTo: 2) }"}

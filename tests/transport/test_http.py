@@ -314,6 +314,8 @@ def test_an_exception_in_the_view_is_answered_as_json(
         (f"{GRAPHQL};q=0, */*", PLAIN),
         (f"{GRAPHQL};q=x", PLAIN),
         (f"{GRAPHQL.upper()}; charset=utf-8", GRAPHQL),
+        (f"{GRAPHQL}, {PLAIN}, text/event-stream, multipart/mixed", GRAPHQL),  # as urql asks
+        (f"text/event-stream;q=0.5, {PLAIN}", PLAIN),
     ],
 )
 def test_the_answer_has_the_type_that_is_preferred(
