@@ -24,6 +24,7 @@ ARROWS = {
     "cli": {"booking", "db", "flags", "schema", "server", "settings"},
     # Its controls are the server, broken on purpose.
     "faults": {"booking", "db", "schema", "server"},
+    "docs": set[str](),
 }
 OURS = {*ARROWS, "app", "settings", "server", "tests"}
 # What booking may not touch: it has no I/O, no clock and nothing to wait for.
