@@ -6,6 +6,7 @@
 #   make bench    measure beside others, which takes 25 minutes: BENCH_ARGS=--quick for a look
 #   make faults   sell under faults for ten minutes and say what broke: SEED=1 repeats a run's faults
 #   make fuzz     send 2,000 generated requests, for 15 seconds: CASES=20000, SEED=1 repeats a run
+#   make docs     build the documentation's site in .site, from docs/ and the schema
 #   make sdl      write schema/schema.graphql from the code
 #   make audit    look for known holes in the pinned dependencies: 0 none, 1 some, 3 nobody to ask
 #   make clean    remove what was installed; the data in .data stays
@@ -14,7 +15,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test test-wheel check lint types format bench faults fuzz sdl audit install install-dev \
+.PHONY: run test test-wheel check lint types format bench faults fuzz docs sdl audit install install-dev \
 	install-bench install-load install-docs clean
 
 run: install
@@ -52,6 +53,12 @@ faults: install-dev
 fuzz: install-dev
 	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(CASES),--cases $(CASES))
 
+# -W: a warning is an error, be it a link that leads nowhere or a page that none leads to.
+docs: install-docs
+	@rm -rf .site
+	$(BIN)/python -m sphinx -W --keep-going --quiet --builder html docs .site
+	@echo "Open .site/index.html"
+
 sdl: install
 	$(BIN)/python -m resolvers.api
 
@@ -61,7 +68,7 @@ audit: install-dev
 
 clean:
 	@test ! -e $(VENV) -o -e $(VENV)/pyvenv.cfg || { echo "$(VENV) is no venv of ours" >&2; exit 1; }
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 install:
 	$(call install,requirements.txt)
