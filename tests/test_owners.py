@@ -32,24 +32,30 @@ RULES: dict[str, type[Guard] | None] = {
     "Query.booking": Customer,
     "Query.bookings": Admin,
     "Query.audit": Admin,
+    "Query.featureFlag": None,  # whoever knows the key may ask what a subject gets
+    "Query.featureFlags": Admin,
+    "Query.featureFlagChanges": Admin,
     "Mutation.createShow": Admin,
     "Mutation.bookSeats": Customer,
     "Mutation.confirmBooking": Customer,
     "Mutation.cancelBooking": Customer,
     "Mutation.runExpiry": Admin,
+    "Mutation.setFeatureFlag": Admin,
+    "Mutation.deleteFeatureFlag": Admin,
     "Subscription.seatMap": None,
     "Subscription.booking": Customer,
 }
 # Objects that hold nothing of anybody's, and those that only a guarded root field hands out.
 OPEN_TYPES = {
     *("Show", "SeatMap", "Seat", "ShowConnection", "ShowEdge", "PageInfo", "SeatMapUpdate"),
-    *("InvalidInput", "InputProblem", "NotFound"),
+    *("InvalidInput", "InputProblem", "NotFound", "FeatureFlagAnswer"),
 }
 OWN_TYPES = {
     *("Booking", "SeatsUnavailable", "HoldExpired", "BookingNotActive", "IdempotencyKeyReused"),
 }
 ADMINS_TYPES = {
     *("BookingConnection", "BookingEdge", "ExpiryRun", "AuditReport", "AuditDifference"),
+    *("FeatureFlag", "FeatureFlagState", "FeatureFlagChange"),
 }
 
 BOOKING = "__typename ... on Booking { id userName status seatNumbers }"
@@ -69,6 +75,11 @@ ADMINS_OWN = {
     "runExpiry": "mutation { runExpiry { expiredBookings } }",
     "bookings": "{ bookings { pageInfo { hasNextPage } } }",
     "audit": "{ audit { shows } }",
+    "setFeatureFlag": 'mutation { setFeatureFlag(input: {key: "a", percentage: 1}) '
+    "{ __typename } }",
+    "deleteFeatureFlag": 'mutation { deleteFeatureFlag(key: "a") { __typename } }',
+    "featureFlags": "{ featureFlags { key } }",
+    "featureFlagChanges": "{ featureFlagChanges { key } }",
 }
 
 Ask = Callable[..., Awaitable[Any]]

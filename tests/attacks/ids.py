@@ -153,6 +153,11 @@ def _rights() -> Iterator[Attack]:
         "bookings": "{ bookings { edges { node { userName } } } }",
         "bookings by name": '{ bookings(userName: "ada") { edges { node { id } } } }',
         "audit": "{ audit { shows } }",
+        "setFeatureFlag": 'mutation { setFeatureFlag(input: {key: "a", percentage: 100}) '
+        "{ __typename } }",
+        "deleteFeatureFlag": 'mutation { deleteFeatureFlag(key: "a") { __typename } }',
+        "featureFlags": "{ featureFlags { key value percentage } }",
+        "featureFlagChanges": "{ featureFlagChanges { key changedBy } }",
         "bookings under an alias": "{ a: bookings { edges { cursor } } }",
         "bookings in a fragment": "{ ...F } fragment F on Query { bookings { edges { cursor } } }",
     }

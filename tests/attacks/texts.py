@@ -41,6 +41,10 @@ CREATE = (
     "mutation ($text: String!, $time: DateTime!) { "
     "createShow(input: {name: $text, startTime: $time, totalSeats: 1}) { __typename } }"
 )
+SET = (
+    "mutation ($key: String!, $value: JSON!) { "
+    "setFeatureFlag(input: {key: $key, value: $value, percentage: 1}) { __typename } }"
+)
 BOOK = "mutation ($input: BookSeatsInput!) { bookSeats(input: $input) { __typename } }"
 NO_SEAT = {"showId": SHOW, "seatNumbers": [0], "userName": "A"}
 
@@ -101,6 +105,35 @@ def _arguments(text: str, told: Told | None) -> Iterator[Attack]:
         caller=ADMIN,
         variables={"text": text},
         **MISTAKE,
+    )
+    yield Attack(
+        f"{name} as a flag",
+        SET,
+        caller=ADMIN,
+        variables={"key": text, "value": text},
+        **_invalid("setFeatureFlag"),
+    )
+    yield Attack(
+        f"{name} as a flag to ask for",
+        "query ($text: String!) { featureFlag(key: $text, subject: $text) { value } }",
+        variables={"text": text},
+        **MISTAKE,
+    )
+    yield Attack(
+        f"{name} as a flag whose changes to look for",
+        "query ($text: String!) { featureFlagChanges(key: $text) { key } }",
+        caller=ADMIN,
+        variables={"text": text},
+        **MISTAKE,
+    )
+    yield Attack(
+        f"{name} as a flag to delete",
+        "mutation ($text: String!) { deleteFeatureFlag(key: $text) { __typename } }",
+        caller=ADMIN,
+        variables={"text": text},
+        status=200,
+        code=None,
+        data={"deleteFeatureFlag": {"__typename": "NotFound"}},
     )
     yield Attack(f"{name} as an operation", more={"operationName": text})
     yield Attack(f"{name} as a document", text)
