@@ -22,6 +22,7 @@ CHANGING = {
     "expiresAt",
     "confirmedAt",
     "expiredAt",
+    "changedAt",
     "expiredBookings",
     "releasedSeats",
 }
