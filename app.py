@@ -21,9 +21,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from access.addresses import Network, client_address, is_in
-from access.caller import visitor
+from access.caller import Caller, visitor
 from access.doorkeeper import Doorkeeper
 from access.keys import KeySet, OneSecret
+from access.monitors import Monitors
 from access.rates import Rates
 from access.tokens import Tokens
 from access.turnstile import Passage, Turnstiles
@@ -33,6 +34,7 @@ from db.desk import Desk
 from db.errors import Unavailable
 from db.expiry import Expiry
 from db.flag_watch import FlagWatch
+from db.overview import Overview
 from db.pool import Database
 from db.seat_maps import SeatMaps
 from execution.documents import read_documents
@@ -41,13 +43,19 @@ from flags.seat_choice import SeatChoice
 from jobs.sweeper import start_sweeping
 from resolvers.api import schema
 from resolvers.office import Office
+from server.gauges import tell_of_house, tell_of_parts
 from settings import Settings
+from telemetry import operations
+from telemetry.operation_counts import count_operation
+from telemetry.process import tell_of_process
+from telemetry.pulse import all_numbers, beat
 from transport.graphql_app import GraphQLApp
 from transport.last_call import last_call
 from transport.last_resort import LastResort
 from transport.origins import Origins, answer_preflight
 from transport.pages import protected
-from transport.sender import Sender
+from transport.scrape import answer_scrape, refuse_scrape
+from transport.sender import Sender, sender_of
 from transport.strangers import reached_from_afar, refuse_other_names, refuse_strangers
 
 # Requests under way and their batch are some thousands of objects, and nearly all are freed without
@@ -136,11 +144,16 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await keys.open()
     tokens = Tokens(keys, settings.auth_issuer, settings.auth_audience) if keys else None
     graphql.doorkeeper = Doorkeeper(tokens, ApiKeys(database), rates)
+    token = settings.metrics_token
+    app.state.monitors = Monitors(token.get_secret_value() if token else None)
+    app.state.overview = Overview(database)
+    _begin_to_count(app)
     await database.open()
     await rates.open()
     _on_stop_signals(partial(_take_leave, desk))
     _spare_the_collector()
     collecting = asyncio.create_task(_collect())
+    beating = asyncio.create_task(beat(app.state.board))
     watchers = {asyncio.create_task(each.watch()) for each in (seat_maps, flags)}
     stop_sweeping = start_sweeping(expiry)
     try:
@@ -157,6 +170,17 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         if isinstance(keys, KeySet):
             await _close("the key set", keys.close())
         open_feature.shutdown()
+        beating.cancel()
+        await _close("the numbers", asyncio.wait({beating}))
+
+
+def _begin_to_count(app: Starlette) -> None:
+    """Have the metrics know what there is."""
+    office: Office = app.state.office
+    tell_of_process()
+    tell_of_parts(office.database, office.desk, office.seat_maps, lambda: graphql.open_sockets)
+    tell_of_house(app.state.overview)
+    operations.listen(count_operation)
 
 
 def _rates(settings: Settings) -> Rates:
@@ -205,11 +229,14 @@ class BoxOfficeApp(GraphQLApp):
 
     async def make_context(self, sender: Sender) -> dict[str, Any]:
         self.origins.check(sender)
+        return {"office": self.office, "caller": await self.admit(sender)}
+
+    async def admit(self, sender: Sender) -> Caller:
+        """Say who calls, or refuse them."""
         if self.doorkeeper.open_to_all:
             refuse_other_names(sender.host)
         address = client_address(sender.peer, sender.forwarded_for, self.proxies)
-        caller = await self.doorkeeper.admit(sender.authorization, address)
-        return {"office": self.office, "caller": caller}
+        return await self.doorkeeper.admit(sender.authorization, address)
 
     def passage(self, sender: Sender) -> Passage | None:
         if self.turnstiles is None:
@@ -235,6 +262,17 @@ async def readyz(request: Request) -> Response:
     except Unavailable:
         return JSONResponse({"status": "unavailable"}, status_code=503)
     return JSONResponse({"status": "ok"})
+
+
+async def metrics(request: Request) -> Response:
+    """How it goes, for Prometheus."""
+    sender, state = sender_of(request), request.app.state
+    try:
+        await state.monitors.check(sender.authorization, partial(graphql.admit, sender))
+    except Exception as error:
+        return refuse_scrape(error)
+    await state.overview.look()
+    return answer_scrape(request, all_numbers(state.board))
 
 
 graphql = BoxOfficeApp(schema)
@@ -291,9 +329,12 @@ app = BoxOffice(
         Route("/", to_explorer),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
+        Route("/metrics", metrics),
     ],
     middleware=[Middleware(LastResort)],
     lifespan=lifespan,
 )
 # A redirect would lead to the host that the request names, which may be anybody's.
 app.router.redirect_slashes = False
+# Where there are several processes, each is given a place to leave its numbers for the others.
+app.state.board = None

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
         description="Or the public keys that they are signed with (RS256, ES256): a JWKS file, or "
         "a URL of one.",
     )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="Who shows this as Bearer may read /metrics, beside admins; 32 bytes or more.",
+    )
     auth_issuer: str = Field(default="boxoffice", description="Who issues the tokens: their `iss`.")
     auth_audience: str = Field(
         default="boxoffice", description="Whom the tokens are for: their `aud`."
@@ -227,7 +231,7 @@ class Settings(BaseSettings):
                 raise ValueError("must be origins such as https://shop.example, without a path")
         return text
 
-    @field_validator("auth_secret")
+    @field_validator("auth_secret", "metrics_token")
     @classmethod
     def _refuse_short(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and len(secret.get_secret_value().encode()) < LEAST_SECRET_BYTES:

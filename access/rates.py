@@ -10,6 +10,7 @@ from limits.strategies import FixedWindowRateLimiter
 from access.caller import Caller, Role
 from access.windows import Windows
 from schema.errors import RateLimited
+from telemetry.metrics import LIMITED
 
 # Of each client, reads, bookings and failed log-ins apart; some 300 bytes until the window is over.
 MAX_COUNTS = 100_000
@@ -74,6 +75,7 @@ class Rates:
         return None
 
     def _refusal(self, name: str, reset_at: float) -> RateLimited:
+        LIMITED.add(name)
         item = self._items[name]
         limit = {"name": name, "max": item.amount}
         wait = max(1, int(reset_at - time.time()) + 1)

@@ -4,6 +4,7 @@ from typing import Any
 
 from access.caller import Caller, Role
 from schema.errors import RateLimited
+from telemetry.metrics import LIMITED
 
 # A page has a few operations under way, and each takes milliseconds, at a busy desk a second.
 MAX_OPERATIONS = 50
@@ -43,6 +44,7 @@ class Turnstile:
         """
         count = self.inside.get(client, 0)
         if count >= self._most:
+            LIMITED.add(self._name)
             raise RateLimited(f"Too many {self._name} at once: {self._most} at most.", self._told)
         self.inside[client] = count + 1
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from booking.commands import Command, Expire, Outcome
@@ -25,6 +26,8 @@ from db.limits import LINES
 from db.pool import Database
 from db.queues import Entry, Queues
 from db.statements import statements
+from db.tally import Tally, count_failure
+from telemetry.metrics import OVERLOADED
 
 BEGIN = statements["begin"]
 COMMIT = statements["commit"]
@@ -83,6 +86,11 @@ class Desk:
         self._serving = False
         self._closed = False
 
+    @property
+    def waiting(self) -> int:
+        """How many commands wait."""
+        return len(self._queues)
+
     async def submit(self, command: Command) -> Answer:
         """Have a command carried out; returns once it is committed.
 
@@ -130,6 +138,7 @@ class Desk:
             return  # one a show and sweep at most, and it frees seats for those who wait
         wait = self._queues.expected_wait(command.show_id, now)
         if wait > MAX_WAIT.total_seconds() or len(self._queues) >= MAX_WAITING:
+            OVERLOADED.add("desk")
             raise Overloaded(timedelta(seconds=wait))
 
     async def _serve(self) -> None:
@@ -251,6 +260,7 @@ class Desk:
         commands = [entry.command for entry in entries]
         # Each command of a commit that broke is to find what it did.
         again = any(entry.undecided for entry in entries)
+        began_at = monotonic()
         try:
             decision = await self._transact(Batch(commands, locked, again))
         except _CommitBroken:
@@ -258,7 +268,8 @@ class Desk:
                 entry.undecided = True
             raise
         self._queues.decided(sum([entry.size for entry in entries]), decision.seconds)
-        return self._answer(entries, decision, locked is not Locked.LEAVE_OUT)
+        tally = Tally(decision, began_at, monotonic())
+        return self._answer(entries, decision, tally, locked is not Locked.LEAVE_OUT)
 
     async def _transact(self, batch: Batch) -> Decision:
         """Run one batch. Here, and only here, a transaction begins and ends: two round trips."""
@@ -270,8 +281,9 @@ class Desk:
                 committing = True
                 line.send(COMMIT)
                 await line.receive()
-        except Disconnected as error:
-            if committing:
+        except Exception as error:
+            count_failure(error)
+            if committing and isinstance(error, Disconnected):
                 raise _CommitBroken from error
             raise
         try:
@@ -280,7 +292,9 @@ class Desk:
             log.exception("a commit could not be passed on")
         return decision
 
-    def _answer(self, entries: Sequence[Entry], decision: Decision, waited: bool) -> list[Entry]:
+    def _answer(
+        self, entries: Sequence[Entry], decision: Decision, tally: Tally, waited: bool
+    ) -> list[Entry]:
         skipped: list[Entry] = []
         outcomes = iter(decision.outcomes)
         for entry in entries:
@@ -289,6 +303,7 @@ class Desk:
                 skipped.append(entry)
                 continue
             outcome = next(outcomes)
+            tally.count(entry.command, outcome, entry.came_at)
             if not entry.answer.done():  # a caller that gave up has cancelled it
                 entry.answer.set_result(Answer(outcome, show))
         return skipped

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from booking.history import History, Update
+from telemetry.metrics import UPDATES
 
 # A subscriber this far behind can't keep up: it gets everything since in one update.
 FOLD_BEHIND = 32
@@ -101,7 +102,7 @@ class Following(AsyncIterator[Any]):
             while self._history.version != self._version and not refused.done():
                 update = self._next(self._version)
                 if _taken(take, self._look, update):
-                    self._version = update.version
+                    self._move_on(update)
                 else:
                     refused.set_result(None)
 
@@ -115,8 +116,8 @@ class Following(AsyncIterator[Any]):
         loop = asyncio.get_running_loop()
         with self._audience.following(self._show_id):
             self._history, update = await begin()
+            self._move_on(update)
             while True:
-                self._version = update.version
                 yield self._look(update)
                 del update  # or each who waits would keep the last
                 if self._every:
@@ -130,6 +131,13 @@ class Following(AsyncIterator[Any]):
                     finally:
                         waiting.discard(news)
                 update = self._next(self._version)
+                self._move_on(update)
+
+    def _move_on(self, update: Update) -> None:
+        """The update is handed over."""
+        steps = 0 if self._version == _NOWHERE else update.version - self._version
+        UPDATES.add("first" if not steps else "step" if steps == 1 else "folded")
+        self._version = update.version
 
     def _next(self, version: int) -> Update:
         latest = self._history.version

@@ -54,6 +54,12 @@ class Database:
         self._renewed_at = 0.0
         self._gatherings: dict[Callable[..., Any], Gathering[Any, Any]] = {}
 
+    def stats(self) -> dict[str, Mapping[str, int]]:
+        """What each of the two pools says of itself; the kept line is in nobody's hands."""
+        desk = self._lines.get_stats()
+        desk["pool_available"] += self._kept is not None
+        return {"reads": self._pool.get_stats(), "desk": desk}
+
     async def open(self) -> None:
         """Start connecting. A database that is down now is found when it is up."""
         await self._pool.open()

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from booking.commands import Book, Command, Expire
@@ -33,6 +34,7 @@ class Entry:
     answer: asyncio.Future[Any]
     undecided: bool = False  # its commit broke: it may have been done
     size: float = 0.0  # what it takes of a batch
+    came_at: float = field(default_factory=monotonic)
 
     @property
     def abandoned(self) -> bool:

@@ -54,6 +54,16 @@ class SeatMaps:
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._audience = Audience(self._forget_updates)
 
+    @property
+    def followers(self) -> int:
+        """How many follow a show."""
+        return self._audience.watched.total()
+
+    @property
+    def followed(self) -> int:
+        """How many shows are followed."""
+        return len(self._audience.watched)
+
     def apply(self, changes: Sequence[Change]) -> None:
         """Take over what this process has just committed."""
         for change in changes:

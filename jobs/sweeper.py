@@ -5,12 +5,14 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from db.errors import Unavailable
 from db.expiry import Expiry
+from telemetry.metrics import SWEEP_SECONDS, SWEEPS
 
 # Seats are on the map again within two seconds of the deadline (the contract): one second to the
 # sweep, the other for the sweep.
@@ -60,12 +62,17 @@ class _Sweeper:
         await self._ended.wait()
 
     async def _sweep(self) -> None:
+        began_at = monotonic()
         try:
             ended = await self._expiry.run(PATIENCE)
         except Unavailable as error:
+            SWEEPS.add("failed")
             log.warning("no sweep: %s", error)
         except Exception:
+            SWEEPS.add("failed")
             log.exception("the sweep failed")
         else:
+            SWEEPS.add("done")
+            SWEEP_SECONDS.observe(monotonic() - began_at)
             if ended.bookings:
                 log.debug("%s bookings expired, %s seats freed", ended.bookings, ended.seats)

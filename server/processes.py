@@ -1,5 +1,6 @@
 """The server processes: uvicorn with our settings, one or several, ending with their parent."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -7,7 +8,10 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -17,6 +21,7 @@ from uvicorn.server import Server
 from server.listener import all_ears
 from server.open_files import allow_many
 from server.supervisor import Supervisor
+from telemetry.board import Board, hung_up
 from transport.http_protocol import HttpProtocol
 from transport.socket_protocol import SocketProtocol
 
@@ -27,6 +32,8 @@ LONGEST_STOP = GRACE + timedelta(seconds=10)
 PARENT_POLL = timedelta(milliseconds=250)
 # GraphQL requests are small; uvicorn would buffer 16 MiB for each connection.
 LARGEST_MESSAGE = 1 << 20
+
+log = logging.getLogger("boxoffice")
 
 
 def run(listener: socket.socket, workers: int, log_config: dict[str, Any]) -> None:
@@ -60,24 +67,34 @@ def stop_with_parent() -> None:
     threading.Thread(target=watch, name="parent watch", daemon=True).start()
 
 
-def worker_app() -> ASGIApp:
-    """Give a uvicorn worker the app, and see to it that the worker ends with its parent."""
+def worker_app(board: Path | None) -> ASGIApp:
+    """Give a uvicorn worker the app, and see to it that the worker ends with its parent.
+
+    Args:
+        board: where the processes leave their numbers for each other.
+    """
     supervisor = multiprocessing.parent_process()
     if supervisor is not None:
         threading.Thread(target=_stop_after, args=[supervisor], daemon=True).start()
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it is for the supervisor, and would kill us
     from app import app
 
+    app.state.board = Board(board) if board else None
     return app
 
 
 def _run_workers(listener: socket.socket, count: int, log_config: dict[str, Any]) -> None:
     on_hangup = signal.getsignal(signal.SIGHUP)
-    config = _config("server.processes:worker_app", count, log_config, factory=True)
-    workers = Supervisor(config, listener, LONGEST_STOP)
-    # It has just taken every signal for itself, and would take this one for a call to restart.
-    signal.signal(signal.SIGHUP, on_hangup)
-    workers.run()
+    with hung_up() as board:
+        if board is None:
+            log.warning(
+                "There is no room for what /metrics tells of all processes: each tells of itself."
+            )
+        config = _config(partial(worker_app, board), count, log_config, factory=True)
+        workers = Supervisor(config, listener, LONGEST_STOP, Board(board) if board else None)
+        # It has just taken every signal for itself, and would take this one for a call to restart.
+        signal.signal(signal.SIGHUP, on_hangup)
+        workers.run()
     if any(worker.exitcode == STARTUP_FAILURE for worker in workers.processes):
         sys.exit(STARTUP_FAILURE)
 
@@ -87,7 +104,13 @@ def _stop_after(supervisor: multiprocessing.process.BaseProcess) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _config(app: str, workers: int, log_config: dict[str, Any], *, factory: bool = False) -> Config:
+def _config(
+    app: str | Callable[[], ASGIApp],
+    workers: int,
+    log_config: dict[str, Any],
+    *,
+    factory: bool = False,
+) -> Config:
     return Config(
         app,
         factory=factory,

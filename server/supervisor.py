@@ -13,6 +13,7 @@ from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
 from server.listener import all_ears
+from telemetry.board import Board
 
 # A new process starts on a machine that may have no time to spare, and says nothing meanwhile.
 LONGEST_SILENCE = timedelta(seconds=30)
@@ -62,8 +63,15 @@ class Supervisor(Multiprocess):
     a new one serves in its place.
     """
 
-    def __init__(self, config: Config, listener: socket.socket, longest_stop: timedelta) -> None:
+    def __init__(
+        self,
+        config: Config,
+        listener: socket.socket,
+        longest_stop: timedelta,
+        board: Board | None = None,
+    ) -> None:
         super().__init__(config, [listener])
+        self._board = board
         self._listener = listener
         self._leaving: list[Process] = []
         self._longest_stop = longest_stop.total_seconds()
@@ -79,7 +87,7 @@ class Supervisor(Multiprocess):
             if worker.is_alive():
                 continue
             worker.kill()
-            worker.join()
+            self._bury(worker)
             if worker.exitcode == STARTUP_FAILURE:
                 self.should_exit.set()
                 return
@@ -112,7 +120,7 @@ class Supervisor(Multiprocess):
         self._wait(lambda: new.is_ready() or not new.is_alive())
         if not new.is_ready():
             new.kill()
-            new.join()
+            self._bury(new)
             if not self._told_to_stop():
                 log.error("A new process did not start; process %s goes on.", old.pid)
             return False
@@ -124,8 +132,14 @@ class Supervisor(Multiprocess):
             return False  # it ends with the others
         self._leaving.remove(old)
         old.process.kill()
-        old.join()
+        self._bury(old)
         return True
+
+    def _bury(self, worker: Process) -> None:
+        """Wait for its end; what it has counted stays counted."""
+        worker.join()
+        if self._board:
+            self._board.fold(worker.pid)
 
     def _wait(self, condition: Callable[[], bool], longest: float = float("inf")) -> None:
         deadline = time.monotonic() + longest

@@ -110,7 +110,8 @@ def refused(code: str) -> None:
 
 def listen(listener: Listener) -> None:
     """Have somebody told of every operation that ends in this process; it must not raise."""
-    _listeners.append(listener)
+    if listener not in _listeners:
+        _listeners.append(listener)
 
 
 class Names:

@@ -4,6 +4,7 @@ import resource
 from collections import Counter
 
 from access.addresses import client_address
+from telemetry.metrics import CONNECTIONS_REFUSED
 from transport.refusal import Refusal
 
 # An idle one takes some 10 KB, a WebSocket some 60.
@@ -32,6 +33,11 @@ class Connections:
         return self._most
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._open
+
+    @property
     def overrun(self) -> bool:
         """Whether there is not even room for somebody to hear that there is none."""
         return self._open > self.most + REFUSED_AT_ONCE
@@ -50,10 +56,12 @@ class Connections:
         if self._open > most:
             message = "The box office is full. Try again in a moment."
             limit = ("connections", most)
+            CONNECTIONS_REFUSED.add(limit[0])
             return Refusal(503, message, code="UNAVAILABLE", limit=limit, retry_after=1)
         if peer and not proxy and self._of[address] > most_of_one:
             message = f"At most {most_of_one} connections from one address."
             limit = ("connectionsOfAddress", most_of_one)
+            CONNECTIONS_REFUSED.add(limit[0])
             return Refusal(429, message, code="RATE_LIMITED", limit=limit)
         return None
 

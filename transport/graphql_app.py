@@ -32,7 +32,7 @@ from access.turnstile import Passage
 from execution.schema import UNPREPARED
 from execution.shared import EncodedResult
 from schema.errors import STATUS, RateLimited, Unauthenticated, describe, told
-from telemetry import operations
+from telemetry import metrics, operations
 from transport.bodies import (
     GRAPHQL,
     MAX_BODY_BYTES,
@@ -126,6 +126,7 @@ class GraphQLApp(GraphQL[Any, None]):
     request_adapter_class = BoundedRequest
     websocket_adapter_class = SocketAdapter
     graphql_transport_ws_handler_class = SocketHandler
+    open_sockets = 0
 
     def __init__(
         self,
@@ -191,6 +192,7 @@ class GraphQLApp(GraphQL[Any, None]):
 
     def refuse_plainly(self, media_type: str) -> tuple[int, bytes, bytes]:
         """Answer where too many have come to hear what they ask for."""
+        metrics.OVERLOADED.add("door")
         operations.refused("UNAVAILABLE")
         status = STATUS["UNAVAILABLE"] if media_type == GRAPHQL else 200
         return status, _CONTENT_TYPES[media_type], CROWDED
@@ -263,6 +265,7 @@ class GraphQLApp(GraphQL[Any, None]):
 
     async def serve_admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         stalled = False
+        self.open_sockets += 1
         try:
             async with asyncio.timeout(None) as patience:
 
@@ -276,6 +279,8 @@ class GraphQLApp(GraphQL[Any, None]):
         except TimeoutError:
             if not stalled:
                 raise
+        finally:
+            self.open_sockets -= 1
 
     async def respond(self, request: Request) -> Response:
         try:
