@@ -1,25 +1,19 @@
 """`boxoffice apikey`: keys for the scripts of admins, of which only a hash is kept."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from typer import Argument, Option, echo
 
 from cli.command import IF_NO_DATABASE, IF_UNUSABLE, command, new_app
 from cli.failure import UNUSABLE, Failure
-from cli.house import database_url
+from cli.house import ask
 from cli.names import read_name
 from db.api_keys import create_api_key, list_api_keys, revoke_api_key
-from db.audit import connected
-from db.connection import Connection
 from schema.scalars import write_time
 
 STATUS = f"0 where it is done, {IF_UNUSABLE}, {IF_NO_DATABASE}"
-
-T = TypeVar("T")
 
 app = new_app("Make, list and revoke keys for the scripts of admins.")
 
@@ -30,7 +24,7 @@ def create(name: Annotated[str, Argument(parser=read_name, help="What it is for.
 
     Scripts send it as `Authorization: Bearer KEY`. Whoever has it is admin: keep it in a secret.
     """
-    echo(_on_database(lambda conn: create_api_key(conn, name)))
+    echo(ask(lambda conn: create_api_key(conn, name)))
 
 
 @command(app, "boxoffice apikey list", status=STATUS, name="list")
@@ -38,7 +32,7 @@ def list_(
     as_json: Annotated[bool, Option("--json", help="Print a JSON object for each.")] = False,
 ) -> None:
     """List the keys with their names, never their secrets."""
-    for id_, name, created_at, revoked_at in _on_database(list_api_keys):
+    for id_, name, created_at, revoked_at in ask(list_api_keys):
         if as_json:
             key = {"id": id_, "name": name, "createdAt": _time(created_at)}
             echo(json.dumps({**key, "revokedAt": _time(revoked_at)}))
@@ -52,19 +46,10 @@ def revoke(
     id: Annotated[int, Argument(help="The number that `list` shows, bo_NUMBER_...")],
 ) -> None:
     """End a key; servers know within five seconds."""
-    name = _on_database(lambda conn: revoke_api_key(conn, id))
+    name = ask(lambda conn: revoke_api_key(conn, id))
     if name is None:
         raise Failure(f"there is no API key {id}", UNUSABLE)
     echo(f"revoked {id}  {name}")
-
-
-def _on_database(work: Callable[[Connection], Awaitable[T]]) -> T:
-    async def run(url: str) -> T:
-        async with connected(url) as conn:
-            return await work(conn)
-
-    with database_url() as url:
-        return asyncio.run(run(url))
 
 
 def _time(time: datetime | None) -> Any:

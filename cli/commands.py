@@ -23,6 +23,7 @@ COMMANDS = {
     "Sell": {
         "seed": "Fill a new house with a demo: shows of this week, and bookings of every state.",
         "show": "Add a show, and list what there is.",
+        "flags": "List, set and delete feature flags, and see their changes.",
     },
     "Keep it right": {
         "expire": "Put all lapsed holds on record now, and print how many.",

@@ -1,11 +1,15 @@
 """The house that a command is about: its settings, and its database or why it can't be had."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import psycopg
 
 from cli.failure import NO_DATABASE, UNUSABLE, Failure
+from db.audit import connected
+from db.connection import Connection
 from db.embedded.binaries import PostgresError
 from db.embedded.server import find_running
 from db.errors import Unavailable
@@ -14,6 +18,8 @@ from server.logs import begin_log, log_config
 from settings import UNUSABLE_SETTINGS, Settings, explain, without_password
 
 OUTDATED = "\nIt is not up to date: `boxoffice migrate` brings it there."
+
+T = TypeVar("T")
 
 
 def read_settings() -> Settings:
@@ -49,3 +55,18 @@ def database_url() -> Iterator[str]:
         hint = OUTDATED if isinstance(error, missing) else ""
         said = without_password(str(error), url).strip()
         raise Failure(f"the database: {said}{hint}", NO_DATABASE) from None
+
+
+def ask(work: Callable[[Connection], Awaitable[T]]) -> T:
+    """What comes of some work on a connection to the house's database.
+
+    Raises:
+        Failure: as `database_url`.
+    """
+
+    async def run(url: str) -> T:
+        async with connected(url) as conn:
+            return await work(conn)
+
+    with database_url() as url:
+        return asyncio.run(run(url))

@@ -11,7 +11,7 @@ from typer import Argument, Option, echo
 from booking.inputs import DEFAULT_HOLD_SECONDS, DEFAULT_SEATS_PER_ROW, check_show
 from booking.model import Show
 from cli.command import IF_NO_DATABASE, IF_UNUSABLE, command, new_app
-from cli.failure import UNUSABLE, Failure
+from cli.failure import refuse
 from cli.house import database_url
 from cli.names import read_name
 from cli.office import opened
@@ -64,9 +64,7 @@ def create(
 
     Servers have it at once. Its id stands first in what is printed.
     """
-    if problems := check_show(name, seats, per_row, hold, max_pending):
-        said = (f"{OPTIONS[problem.field]}: {problem.message}" for problem in problems)
-        raise Failure("\n".join(said), UNUSABLE)
+    refuse(check_show(name, seats, per_row, hold, max_pending), OPTIONS)
 
     async def add(url: str) -> Show:
         async with opened(url) as office:
