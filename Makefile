@@ -8,6 +8,7 @@
 #   make fuzz     send 2,000 generated requests, for 15 seconds: CASES=20000, SEED=1 repeats a run
 #   make docs     build the documentation's site in .site, from docs/ and the schema
 #   make sdl      write schema/schema.graphql from the code
+#   make manual   write the commands' help into docs/cli.md
 #   make audit    look for known holes in the pinned dependencies: 0 none, 1 some, 3 nobody to ask
 #   make clean    remove what was installed; the data in .data stays
 
@@ -15,7 +16,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test test-wheel check lint types format bench faults fuzz docs sdl audit install install-dev \
+.PHONY: run test test-wheel check lint types format bench faults fuzz docs sdl manual audit install install-dev \
 	install-bench install-load install-docs clean
 
 run: install
@@ -61,6 +62,9 @@ docs: install-docs
 
 sdl: install
 	$(BIN)/python -m resolvers.api
+
+manual: install
+	$(BIN)/python -m cli.manual
 
 # make itself exits with 2 where this doesn't with 0; `python -m tests.known_holes` has its own status.
 audit: install-dev

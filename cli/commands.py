@@ -21,9 +21,12 @@ COMMANDS = {
         "version": "Say which version this is, of Python, PostgreSQL and the schema, too.",
     },
     "Sell": {
-        "seed": "Fill a new house with a demo: shows of this week, and bookings of every state.",
         "show": "Add a show, and list what there is.",
         "flags": "List, set and delete feature flags, and see their changes.",
+    },
+    "Try it": {
+        "seed": "Fill a new house with a demo: shows of this week, and bookings of every state.",
+        "load": "Let people into a box office, who browse, watch, pick, hesitate and book.",
     },
     "Keep it right": {
         "expire": "Put all lapsed holds on record now, and print how many.",
@@ -66,7 +69,7 @@ app = typer.Typer(
     # They show every variable of the code that failed, secrets included.
     pretty_exceptions_enable=False,
     epilog="`boxoffice COMMAND --help` has examples. Settings come from the environment, from "
-    "`.env` in the project and from the files of SECRETS_DIR; nothing secret is an argument.\n\n"
+    "`.env` in the project and from the files of SECRETS_DIR; no secret need be an argument.\n\n"
     "Exit status: 0 where all is well, 1 where something differs, 2 if the command or a setting "
     "is unusable, 3 if the database can't be had.",
 )

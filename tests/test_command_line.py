@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,21 +9,8 @@ from typer.core import TyperGroup
 
 from cli.commands import COMMANDS, load
 from cli.house import OUTDATED
+from cli.manual import MANUAL, all_commands, write
 from tests.command_line import CommandLine
-
-NAMES = [name for commands in COMMANDS.values() for name in commands]
-
-
-def paths(name: str) -> Iterator[list[str]]:
-    """A command, or all of a group."""
-    command = load(name)
-    if isinstance(command, TyperGroup):
-        yield from ([name, below] for below in command.commands)
-    else:
-        yield [name]
-
-
-COMMANDS_AND_BELOW = [path for name in NAMES for path in paths(name)]
 
 
 def test_overview_names_every_command_with_its_first_sentence(boxoffice: CommandLine) -> None:
@@ -37,7 +23,7 @@ def test_overview_names_every_command_with_its_first_sentence(boxoffice: Command
             assert (load(name).help or "").split("\n\n")[0] == summary
 
 
-@pytest.mark.parametrize("path", COMMANDS_AND_BELOW, ids=" ".join)
+@pytest.mark.parametrize("path", [*all_commands()], ids=" ".join)
 def test_help_has_examples_that_are_understood_and_the_exit_statuses(
     boxoffice: CommandLine, path: list[str]
 ) -> None:
@@ -53,6 +39,14 @@ def test_help_has_examples_that_are_understood_and_the_exit_statuses(
         words = shlex.split(example)[len(path) :]
         with own.make_context("example", words):
             pass  # it would run
+
+
+def test_manual_has_the_help_of_every_command_as_it_is_printed() -> None:
+    """Else write it anew: python -m cli.manual."""
+    text = MANUAL.read_text("utf-8")
+    for path in [[], *all_commands()]:
+        assert f"\n$ boxoffice {' '.join([*path, '--help'])}\n" in text
+    assert write(text) == text
 
 
 @pytest.mark.parametrize(

@@ -158,10 +158,23 @@ def test_zsh_and_fish_are_told_the_same(elsewhere: Path, shell: str, answer: str
     assert "audit" not in ran.stdout
 
 
-def test_completion_is_installed_for_the_shell_that_asks(elsewhere: Path) -> None:
+def test_the_manual_puts_it_on_the_path_and_completes_it(tmp_path: Path) -> None:
     if not shutil.which("bash"):
         pytest.skip("needs bash")
-    ran = run(elsewhere, "bash", "--norc", "-c", "boxoffice --install-completion; true")
+    manual = (PROJECT / "docs/cli.md").read_text("utf-8")
+    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", manual, re.MULTILINE | re.DOTALL))
+    ran = subprocess.run(
+        ["bash", "--norc", "-e", "-c", commands],
+        cwd=PROJECT,
+        env={
+            "PATH": f"{tmp_path}/.local/bin:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "VENV": sys.prefix,
+        },
+        timeout=PATIENCE,
+        check=False,
+    )
     assert ran.returncode == 0
-    assert "_BOXOFFICE_COMPLETE" in (elsewhere / ".bash_completions" / "boxoffice.sh").read_text()
-    assert "boxoffice.sh" in (elsewhere / ".bashrc").read_text()
+    assert (tmp_path / ".local" / "bin" / "boxoffice").samefile(PROJECT / "boxoffice")
+    assert "_BOXOFFICE_COMPLETE" in (tmp_path / ".bash_completions" / "boxoffice.sh").read_text()
+    assert "boxoffice.sh" in (tmp_path / ".bashrc").read_text()

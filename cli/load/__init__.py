@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.command import IF_UNUSABLE, command, new_app
 from cli.load.plan import (
     LONGEST_SECONDS,
     MOST_ARRIVALS,
@@ -19,19 +20,17 @@ from cli.load.plan import (
 
 DIFFERENT, UNUSABLE, NOT_HAD = 1, 2, 3
 DEFAULT_URL = "http://127.0.0.1:8000/graphql"
-EPILOG = """Examples:
 
-boxoffice load --people 200 --seconds 60 --report load-report
-
-boxoffice load --arrivals 20 --people 1000 --shows U2hvdzox --report sale.html
-
-Exit status: 0 where all is well, 1 where something was sold twice or differs from what people were
-told, 2 if the command or a setting is unusable, 3 if the server or its database can't be had."""
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
-@app.command(epilog=EPILOG)
+@command(
+    app,
+    "boxoffice load --people 200 --seconds 60 --report load-report",
+    "boxoffice load --arrivals 20 --people 1000 --report sale.html",
+    status="0 where all is well, 1 where something was sold twice or differs from what people "
+    f"were told, {IF_UNUSABLE}, 3 if the server or its database can't be had",
+)
 def load(
     url: Annotated[str, typer.Argument(help="The server: GraphQL over HTTP.")] = DEFAULT_URL,
     people: Annotated[
