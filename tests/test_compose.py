@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -196,10 +197,22 @@ async def test_servers_are_replaced_one_by_one_and_who_repeats_a_key_sees_no_fai
     assert used <= 2 * CONNECTIONS
 
 
+def test_no_secret_is_where_other_users_or_containers_see_it(up: Fleet) -> None:
+    secrets = [path.read_bytes().strip() for path in up.secrets.iterdir()]
+    password = urlsplit((up.secrets / "database_url").read_text("utf-8")).password
+    assert password
+    for process in up.processes.values():
+        for name in ("cmdline", "environ"):
+            seen = Path(f"/proc/{process.pid}/{name}").read_bytes()
+            assert not any(secret in seen for secret in (*secrets, password.encode()))
+
+
 @run
 async def test_the_proxy_keeps_metrics_and_large_bodies_out(up: Fleet) -> None:
     async with httpx.AsyncClient(base_url=f"http://{up.address}", verify=False) as http:
-        assert (await http.get("/metrics")).status_code == 404
+        hidden = await http.get("/metrics")
+        assert hidden.status_code == 404
+        assert "nginx" in hidden.text  # no server was asked
         assert (await http.get("/readyz")).status_code == 200
         body = b'{"query": "' + b" " * (1 << 20) + b'"}'
         json = {"content-type": "application/json"}

@@ -32,8 +32,15 @@ def test_compose_yaml_follows_the_specification() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("docker-compose"), reason="docker-compose is not installed")
-def test_compose_yaml_is_read_by_compose() -> None:
-    _run("docker-compose", "--file", "compose.yaml", "config", "--quiet")
+def test_compose_reads_compose_yaml_and_shows_no_secret(tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "compose.yaml", tmp_path)
+    shutil.copytree(COMPOSE, tmp_path / "deploy/compose")
+    _run(PROJECT / "deploy/secrets.sh", tmp_path / "deploy/secrets")
+    command = ["docker-compose", "config"]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "tmpfs" in shown.stdout
+    for secret in (tmp_path / "deploy/secrets").iterdir():
+        assert secret.read_text("utf-8").strip() not in shown.stdout + shown.stderr
 
 
 @pytest.mark.parametrize("name", SERVICES)
