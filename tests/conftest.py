@@ -144,6 +144,11 @@ def url_of(postgres: PostgresServer, database: str) -> str:
     return postgres.url.replace("/postgres?", f"/{quote(database)}?")
 
 
+def name_of(url: str) -> str:
+    """The name of the database at a URL of ours."""
+    return url.partition("@/")[2].partition("?")[0]
+
+
 def _fresh_database(postgres: PostgresServer, template: str) -> Iterator[str]:
     name = f"boxoffice_{os.getpid()}_{next(_numbers)}"
     _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")

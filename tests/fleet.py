@@ -103,13 +103,13 @@ class Pooler:
 
 @contextmanager
 def pgbouncer(
-    postgres: PostgresServer, database: str, pool_mode: str = "session", user: str = "boxoffice"
+    postgres: PostgresServer, database: str, user: str = "boxoffice", **settings: str
 ) -> Iterator[Pooler]:
     """Run PgBouncer as compose.yaml does, with secrets of its own, before one of our databases.
 
     Args:
-        pool_mode: what is wrong with it, if anything.
         user: whom PostgreSQL knows the servers as.
+        settings: what is set otherwise.
     """
     account = choose_account(postgres.data_dir)
     place = f"dbname={database} user={user}"
@@ -125,10 +125,10 @@ def pgbouncer(
             "listen_addr = 0.0.0.0": "listen_addr = 127.0.0.1",
             "listen_port = 6432": f"listen_port = {port}",
             "/run/secrets/pgbouncer_users": str(users),
-            "pool_mode = session": f"pool_mode = {pool_mode}",
         }
         config = directory / "pgbouncer.ini"
-        config.write_text(rewritten(COMPOSE / "pgbouncer.ini", changes), "utf-8")
+        others = "".join(f"{name} = {value}\n" for name, value in settings.items())
+        config.write_text(rewritten(COMPOSE / "pgbouncer.ini", changes) + others, "utf-8")
         url = (secrets / "database_url").read_text("utf-8")
         program = find("pgbouncer")
         assert program

@@ -11,21 +11,18 @@ import pytest
 from db.embedded.server import PostgresServer
 from db.migrations import MIGRATIONS_DIR, migrate
 from db.pooler import SharedSessionsError, refuse_shared_sessions
+from tests.conftest import name_of
 from tests.fleet import needs, pgbouncer
 from tests.serving import PROJECT
 
 needs_pgbouncer = needs("pgbouncer")
 
 
-def _name(url: str) -> str:
-    return url.partition("@/")[2].partition("?")[0]
-
-
 @needs_pgbouncer
 def test_a_pooler_that_shares_sessions_is_refused_in_words(
     postgres: PostgresServer, bare_database_url: str
 ) -> None:
-    with pgbouncer(postgres, _name(bare_database_url), pool_mode="transaction") as pooler:
+    with pgbouncer(postgres, name_of(bare_database_url), pool_mode="transaction") as pooler:
         started = subprocess.run(
             [sys.executable, "-m", "server"],
             cwd=PROJECT,
@@ -46,7 +43,7 @@ def test_a_pooler_that_shares_sessions_is_refused_in_words(
 def test_a_pooler_that_shares_sessions_is_found_out_while_others_are_busy(
     postgres: PostgresServer, database_url: str
 ) -> None:
-    with pgbouncer(postgres, _name(database_url), pool_mode="transaction") as pooler:
+    with pgbouncer(postgres, name_of(database_url), pool_mode="transaction") as pooler:
         stopped = False
 
         def keep_busy(_: int) -> None:
@@ -69,7 +66,7 @@ def test_a_pooler_that_shares_sessions_is_found_out_while_others_are_busy(
 def test_pooled_sessions_are_taken_and_migrated_once(
     postgres: PostgresServer, bare_database_url: str
 ) -> None:
-    with pgbouncer(postgres, _name(bare_database_url)) as pooler:
+    with pgbouncer(postgres, name_of(bare_database_url)) as pooler:
         refuse_shared_sessions(pooler.url)
         with ThreadPoolExecutor(4) as pool:
             applied = [*pool.map(lambda _: migrate(pooler.url), range(4))]
