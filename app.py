@@ -46,6 +46,7 @@ from resolvers.office import Office
 from server.gauges import tell_of_house, tell_of_parts
 from settings import Settings
 from telemetry import operations
+from telemetry.log import flush_log
 from telemetry.operation_counts import count_operation
 from telemetry.process import tell_of_process
 from telemetry.pulse import all_numbers, beat
@@ -169,6 +170,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await _close("the counts", rates.close())
         if isinstance(keys, KeySet):
             await _close("the key set", keys.close())
+        flush_log()
         open_feature.shutdown()
         beating.cancel()
         await _close("the numbers", asyncio.wait({beating}))

@@ -4,7 +4,7 @@ import re
 import warnings
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from limits import parse
@@ -89,6 +89,16 @@ class Settings(BaseSettings):
         "A thousand maps of a thousand seats, with two fields a seat, take 40.",
     )
 
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="What the log has: debug, info (with a line for each operation), warning or "
+        "error. Libraries are heard from warnings on.",
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto",
+        description="How it has it: json, a line each; text, to be read; auto is text on a "
+        "terminal and else JSON.",
+    )
     secrets_dir: Path | None = Field(
         default=None,
         description="A directory with a file for each setting that is set nowhere else, called "

@@ -15,7 +15,7 @@ from db.flags import delete_flag, list_flag_changes, list_flags, set_flag
 from flags.flag import Flag, FlagChange, State
 from flags.inputs import check_flag
 from schema.scalars import write_time
-from server.logs import printable
+from telemetry.log import printable
 
 STATUS = f"0 where it is done, {IF_UNUSABLE}, {IF_NO_DATABASE}"
 # What can be nothing else than a text is taken for one without its quotes.

@@ -14,8 +14,8 @@ from db.embedded.binaries import PostgresError
 from db.embedded.server import find_running
 from db.errors import Unavailable
 from db.pooler import SharedSessionsError
-from server.logs import begin_log, log_config
 from settings import UNUSABLE_SETTINGS, Settings, explain, without_password
+from telemetry.log import begin_log, log_config
 
 OUTDATED = "\nIt is not up to date: `boxoffice migrate` brings it there."
 
@@ -32,7 +32,7 @@ def read_settings() -> Settings:
         settings = Settings()
     except UNUSABLE_SETTINGS as error:
         raise Failure(explain(error), UNUSABLE) from None
-    begin_log(log_config(settings.secrets))
+    begin_log(log_config(settings.secrets, "warning", "text"))  # for a person
     return settings
 
 

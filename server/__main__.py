@@ -13,7 +13,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psycopg
 
@@ -24,10 +24,10 @@ from db.migrations import MigrationError, migrate
 from db.pooler import SharedSessionsError, refuse_shared_sessions
 from execution.documents import DocumentError, read_documents
 from server.listener import ListenError, is_loopback, listen
-from server.logs import begin_log, log_config
 from server.processes import run, stop_with_parent
 from server.welcome import Place, place_of_server, place_of_url, welcome
 from settings import UNUSABLE_SETTINGS, Settings, explain, without_password
+from telemetry.log import begin_log, log_config
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -38,7 +38,7 @@ def main() -> None:
         settings = Settings()
     except UNUSABLE_SETTINGS as error:
         _fail(explain(error), status=2)
-    begin_log(log_config(settings.secrets))
+    begin_log(_log_config(settings))
     _exit_on_signals()
     stop_with_parent()
     try:
@@ -50,6 +50,11 @@ def main() -> None:
         _fail(str(error), status=1)
     except psycopg.Error as error:
         _fail(f"DATABASE_URL: {without_password(str(error), settings.database_url)}", status=1)
+
+
+def _log_config(settings: Settings) -> dict[str, Any]:
+    """How each process of this server writes its log."""
+    return log_config(settings.secrets, settings.log_level, settings.log_format)
 
 
 def _refuse_strangers(settings: Settings) -> None:
@@ -88,7 +93,7 @@ def serve(settings: Settings) -> None:
             os.environ["DATABASE_URL"] = url
         sys.stdout.write(welcome(listener, place, settings))
         sys.stdout.flush()
-        run(listener, settings.web_concurrency, log_config(settings.secrets))
+        run(listener, settings.web_concurrency, _log_config(settings))
 
 
 def _open_database(settings: Settings, resources: ExitStack) -> tuple[str, Place]:

@@ -124,7 +124,6 @@ def _config(
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=int(GRACE.total_seconds()),
         log_config=log_config,
-        log_level="warning",
         access_log=False,
         server_header=False,
         # Nothing here goes by a client's address or scheme, so nobody need be believed about it.

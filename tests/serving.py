@@ -14,6 +14,8 @@ import httpx
 
 PROJECT = Path(__file__).parent.parent
 STOP_PATIENCE = 10.0
+# What a test reads of a log is what went wrong, as text.
+QUIETLY = {"LOG_LEVEL": "warning", "LOG_FORMAT": "text"}
 
 # One for all: making one reads every certificate of the machine, none of which is needed here.
 _client = httpx.Client(timeout=30, verify=False)
@@ -62,7 +64,7 @@ def serve(
     process = subprocess.Popen(
         [sys.executable, "-m", module],
         cwd=PROJECT,
-        env={**os.environ, "DATABASE_URL": database_url, "PORT": "0", **settings},
+        env={**os.environ, "DATABASE_URL": database_url, **QUIETLY, "PORT": "0", **settings},
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,

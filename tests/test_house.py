@@ -21,7 +21,7 @@ ARROWS = {
     "resolvers": {"access", "booking", "db", "execution", "flags", "schema", "telemetry"},
     "execution": {"schema", "telemetry"},
     "transport": {"access", "execution", "schema", "telemetry"},
-    "cli": {"booking", "db", "flags", "schema", "server", "settings"},
+    "cli": {"booking", "db", "flags", "schema", "server", "settings", "telemetry"},
     # Its controls are the server, broken on purpose.
     "faults": {"booking", "db", "schema", "server"},
     "docs": set[str](),

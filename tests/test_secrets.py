@@ -1,5 +1,6 @@
 """Secrets: they come from files, too, and are in no output, no answer and no list of processes."""
 
+import json
 import os
 import re
 import subprocess
@@ -17,8 +18,8 @@ from pydantic import SecretStr
 
 from db.embedded.server import PostgresServer
 from db.migrations import migrate
-from server.logs import INDENT
 from settings import UNUSABLE_SETTINGS, Settings, explain
+from telemetry.log import INDENT
 from tests.conftest import NOT_DURABLE, bin_dir_of
 from tests.serving import PROJECT, Served, serve
 from tests.tokens import bearer, token
@@ -27,7 +28,7 @@ AUTH_SECRET = "the-leak-test's secret, thirty-two bytes and more"
 PASSWORD = "a-pass/word%of it's own"
 REDIS_PASSWORD = "redis-has-one-too"
 QUOTED = "a-pass%2Fword%25of%20it's%20own"
-HEAD = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{12}\+00:00 (WARNING|ERROR|CRITICAL) [\w.]+: ")
+HEAD = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{12}\+00:00 (DEBUG|INFO|WARNING|ERROR|CRITICAL) [\w.]+: ")
 
 
 def write(directory: Path, **files: str) -> Path:
@@ -162,9 +163,11 @@ def url_with(database: PostgresServer, password: str) -> str:
     return database.url.replace("boxoffice@", f"keeper:{password}@")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["text", "json"])
 def watched(
-    database: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    database: PostgresServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Watched]:
     home = tmp_path_factory.mktemp("run")
     (home / "secrets").mkdir()
@@ -174,7 +177,12 @@ def watched(
         database_url=url_with(database, QUOTED),
         redis_url=f"redis://:{REDIS_PASSWORD}@127.0.0.1:1/0",  # nobody is there
     )
-    settings = {"SECRETS_DIR": str(directory), "WEB_CONCURRENCY": "2"}
+    settings = {
+        "SECRETS_DIR": str(directory),
+        "WEB_CONCURRENCY": "2",
+        "LOG_FORMAT": request.param,
+        "LOG_LEVEL": "debug",
+    }
     with (home / "log").open("wb") as log, serve("", "server", log, **settings) as server:
         yield Watched(server, database, home / "log")
 
@@ -208,6 +216,13 @@ def ask(server: Served, query: str, headers: dict[str, str], **variables: Any) -
     return httpx.post(server.url, json=body, headers=headers, verify=False, timeout=30)
 
 
+def is_of_a_record(line: str) -> bool:
+    """Whether a line of the log is a record, or stands below one."""
+    if line.startswith("{"):
+        return list(json.loads(line))[:4] == ["time", "level", "logger", "event"]
+    return bool(HEAD.match(line) or line.startswith(INDENT))
+
+
 def test_a_server_tells_no_secrets_whatever_fails(watched: Watched) -> None:
     server, secrets = watched.served, [AUTH_SECRET, PASSWORD, QUOTED, REDIS_PASSWORD]
     admin = bearer("boss", secret=AUTH_SECRET, roles=["admin"])
@@ -238,7 +253,7 @@ def test_a_server_tells_no_secrets_whatever_fails(watched: Watched) -> None:
     for secret in secrets:
         assert not [text for text in seen if secret in text]
     lines = watched.log.read_text().splitlines()
-    assert all(HEAD.match(line) or line.startswith(INDENT) for line in lines)
+    assert all(is_of_a_record(line) for line in lines)
     assert any(error["extensions"]["requestId"] in line for line in lines)
 
 

@@ -1,0 +1,117 @@
+"""Where the log goes: never waited for. Who reads it may be slow, and sell nothing for that."""
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+
+# Some 8,000 requests' lines: more than a second of them. What comes then is dropped, and counted;
+# the last quarter is for warnings and errors.
+MOST_WAITING = 2 << 20
+MOST_WAITING_AT_LEISURE = MOST_WAITING * 3 // 4
+# So much at once no pipe waits with, once it is ready, and nobody writes into the middle of it.
+PIECE = select.PIPE_BUF
+# Lines are gathered for so long: to wake a thread for each would cost more than the line.
+GATHERING = timedelta(milliseconds=50)
+# Who stops reading gets so long at the end.
+LONGEST_CLOSE = timedelta(seconds=1)
+POLL = 0.02
+
+
+class LogStream:
+    """Lines for a file, a pipe or a terminal; written in their order, by whoever has time.
+
+    Args:
+        number: of the open file.
+        notice: the line that says how many were dropped.
+
+    Attributes:
+        dropped: how many there was no room for.
+    """
+
+    def __init__(self, number: int, notice: Callable[[int], bytes]) -> None:
+        self._number = number
+        self._notice = notice
+        self._lines: deque[bytes] = deque()
+        self._size = 0
+        self._piece = b""
+        self._queue, self._pen = threading.Lock(), threading.Lock()
+        self._awake = threading.Event()
+        self._poll = select.poll()
+        self._poll.register(number, select.POLLOUT)
+        self._writer: threading.Thread | None = None
+        self.dropped = self._noticed = 0
+
+    def write(self, line: bytes, urgent: bool) -> None:
+        """Take a line; an urgent one is out when this returns, if its reader is not behind."""
+        with self._queue:
+            if self._size >= (MOST_WAITING if urgent else MOST_WAITING_AT_LEISURE):
+                self.dropped += 1
+                return
+            self._lines.append(line)
+            self._size += len(line)
+        if not (urgent and self.flush()) and not self._awake.is_set():
+            self._wake()
+
+    def flush(self) -> bool:
+        """Write what can be written without waiting; returns whether that was all."""
+        if not self._pen.acquire(blocking=False):
+            return False  # somebody is at it
+        try:
+            while self._piece or self._take():
+                if not self._poll.poll(0):
+                    return False
+                written = os.write(self._number, self._piece[:PIECE])
+                self._piece = self._piece[written:]
+        except BlockingIOError:
+            return False
+        except OSError:  # nobody will ever read it
+            self._lose()
+        finally:
+            self._pen.release()
+        return True
+
+    def close(self) -> None:
+        """Write what is left, within LONGEST_CLOSE."""
+        deadline = time.monotonic() + LONGEST_CLOSE.total_seconds()
+        while not self.flush() and time.monotonic() < deadline:
+            time.sleep(POLL)
+
+    def _take(self) -> bool:
+        """Take the next lines, as many as go at once."""
+        with self._queue:
+            if self.dropped > self._noticed and self._size < MOST_WAITING_AT_LEISURE // 2:
+                missing, self._noticed = self.dropped - self._noticed, self.dropped
+                self._piece = self._notice(missing)
+            room = PIECE - len(self._piece)
+            taken: list[bytes] = []
+            while self._lines and (len(self._lines[0]) <= room or not (taken or self._piece)):
+                taken.append(self._lines.popleft())
+                room -= len(taken[-1])
+                self._size -= len(taken[-1])
+            self._piece += b"".join(taken)
+        return bool(self._piece)
+
+    def _lose(self) -> None:
+        with self._queue:
+            self.dropped += len(self._lines) + self._piece.count(b"\n")
+            self._noticed = self.dropped
+            self._lines.clear()
+            self._size, self._piece = 0, b""
+
+    def _wake(self) -> None:
+        self._awake.set()
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._keep_writing, name="log", daemon=True)
+            self._writer.start()
+
+    def _keep_writing(self) -> None:
+        while True:
+            self._awake.wait()
+            time.sleep(GATHERING.total_seconds())
+            self._awake.clear()
+            if not self.flush():
+                self._awake.set()
