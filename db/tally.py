@@ -1,7 +1,7 @@
 """What is counted at the desk: each command's outcome, and each transaction."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
 from booking.commands import (
@@ -21,7 +21,7 @@ from booking.commands import (
     TooManyHeld,
 )
 from booking.decision import Decision
-from booking.model import FailureReason
+from booking.model import BookingStatus, FailureReason
 from db.errors import Disconnected, Interrupted, LockTimeout, Unavailable
 from telemetry import metrics
 
@@ -37,45 +37,64 @@ _OUTCOMES: Mapping[type[Outcome], str] = {
 }
 
 
+# Most commands are bookings that are made; to find out so much has to cost next to nothing.
+_MADE = {
+    status: metrics.BOOKINGS.cell("book", status.lower())
+    for status in (BookingStatus.PENDING, BookingStatus.CONFIRMED)
+}
+_WAIT = metrics.DESK_WAIT.cell()
+
+
 class Tally:
     """Counts what one transaction has settled, once it is committed."""
 
     def __init__(self, decision: Decision, began_at: float, now: float) -> None:
         """Take the decision, and when it was begun with and committed, on the desk's clock."""
-        self._clock, self._began_at = decision.clock, began_at
-        self._cancelled = set(_ended(decision, FailureReason.CANCELLED))
-        for deadline in _ended(decision, FailureReason.EXPIRED).values():
-            metrics.BOOKINGS.add("expire", "expired")
-            if deadline is not None:
-                metrics.EXPIRY_LAG.observe((self._clock - deadline).total_seconds())
+        self._decision, self._began_at = decision, began_at
         metrics.DESK_TRANSACTION.observe(now - began_at)
         metrics.DESK_DECISION.observe(decision.seconds)
         metrics.DESK_BATCH.observe(len(decision.outcomes))
+        for booking in decision.moved:
+            if booking.failure_reason is FailureReason.EXPIRED and booking.expires_at:
+                metrics.BOOKINGS.add("expire", "expired")
+                late = decision.clock - booking.expires_at
+                metrics.EXPIRY_LAG.observe(late.total_seconds())
 
     def count(self, command: Command, outcome: Outcome, came_at: float) -> None:
         """Count one command, which came at a time on the desk's clock."""
-        metrics.DESK_WAIT.observe(self._began_at - came_at)
-        if type(outcome) is not Expired:
+        metrics.DESK_WAIT.enter(self._began_at - came_at, _WAIT)
+        if (
+            type(command) is Book
+            and type(outcome) is Done
+            and outcome.booking.id is command.booking_id
+        ):
+            _MADE[outcome.booking.status][0] += 1
+        elif type(outcome) is not Expired:
             metrics.BOOKINGS.add(_COMMANDS[type(command)], self._word(command, outcome))
 
     def _word(self, command: Command, outcome: Outcome) -> str:
-        if type(outcome) is Done:
-            return self._done(command, outcome)
-        if type(outcome) is SeatsUnavailable and outcome.again:
+        if isinstance(outcome, SeatsUnavailable) and outcome.again:
             return "replayed"
-        return _OUTCOMES[type(outcome)]
-
-    def _done(self, command: Command, done: Done) -> str:
-        booking = done.booking
+        if not isinstance(outcome, Done):
+            return _OUTCOMES[type(outcome)]
+        booking = outcome.booking
         match command:
             case Book():
-                return "replayed" if booking.id != command.booking_id else booking.status.lower()
+                made = booking.id == command.booking_id and booking.active
+                return booking.status.lower() if made else "replayed"
             case Confirm():
-                return "confirmed" if booking.confirmed_at == self._clock else "confirmed_before"
+                confirmed_now = booking.confirmed_at == self._decision.clock
+                return "confirmed" if confirmed_now else "confirmed_before"
         if booking.id not in self._cancelled:
             return "ended_before"
         self._cancelled.remove(booking.id)  # whoever cancels it after that finds it ended
         return "cancelled"
+
+    @cached_property
+    def _cancelled(self) -> set[UUID]:
+        """The bookings that were cancelled in this transaction."""
+        changed = (*self._decision.moved, *self._decision.created)
+        return {b.id for b in changed if b.failure_reason is FailureReason.CANCELLED}
 
 
 def count_failure(error: Exception) -> None:
@@ -94,12 +113,3 @@ def _reason(error: Exception) -> str:
         case Unavailable():
             return "unavailable"
     return "fault"
-
-
-def _ended(decision: Decision, reason: FailureReason) -> dict[UUID, datetime | None]:
-    """The bookings that ended so in this transaction, with the holds' deadlines."""
-    return {
-        booking.id: booking.expires_at
-        for booking in (*decision.moved, *decision.created)
-        if booking.failure_reason is reason
-    }

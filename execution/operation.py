@@ -56,7 +56,7 @@ class Operation:
 
     Attributes:
         label: what it is called where operations are counted.
-        type: query, mutation or subscription.
+        type: query, mutation or subscription; `kind` in a word.
         document: what it is an operation of.
         weight: how many fields were compiled for it so far.
         grown: called whenever that has become more.
@@ -75,6 +75,7 @@ class Operation:
         }
         self.label = names.admit(_name_of(definition))
         self.type = OperationType(definition.operation.value)
+        self.kind = definition.operation.value  # which an enum takes longer to tell
         self.weight = 0
         self.cost: float | None = None
         mutates = self.type is OperationType.MUTATION

@@ -182,7 +182,7 @@ class Schema(CountedSchema):
             known = self._find(query, name)
             operation: Prepared = known
             if known:
-                operations.known(known.label, known.type.value)
+                operations.known(known.label, known.kind)
             # What can't be run is counted like what is read; so is the first of each mutation.
             mutates = known is not None and known.fields_of_mutation
             if gate and not mutates and (counting := gate.read(context)):
@@ -190,7 +190,7 @@ class Schema(CountedSchema):
             if operation is None:
                 operation = await self._prepare(query, name, allowed)
                 if isinstance(operation, Operation):
-                    operations.known(operation.label, operation.type.value)
+                    operations.known(operation.label, operation.kind)
             count = operation.fields_of_mutation if isinstance(operation, Operation) else 0
             if gate and count and (counting := gate.book(context, count)):
                 await counting

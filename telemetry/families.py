@@ -41,6 +41,10 @@ class Family:
         """The cell of what has not happened yet."""
         return [0.0]
 
+    def cell(self, *labels: str) -> Cell:
+        """The cell for these labels, which stays the same: to be kept where each call counts."""
+        return self.cells.setdefault(labels, self.empty())
+
     def now(self) -> Cells:
         """All its numbers as they are."""
         if self.ask:
@@ -55,10 +59,7 @@ class Counter(Family):
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Count one more, or several."""
-        try:
-            self.cells[labels][0] += by
-        except KeyError:
-            self.cells[labels] = [by]
+        self.cell(*labels)[0] += by
 
 
 class Gauge(Family):
@@ -99,9 +100,10 @@ class Histogram(Family):
 
     def observe(self, value: float, *labels: str) -> None:
         """Take down one."""
-        cell = self.cells.get(labels)
-        if cell is None:
-            cell = self.cells[labels] = self.empty()
+        self.enter(value, self.cell(*labels))
+
+    def enter(self, value: float, cell: Cell) -> None:
+        """Take down one in its cell."""
         cell[0] += value
         cell[1 + bisect_left(self.bounds, value)] += 1
 

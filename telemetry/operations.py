@@ -62,7 +62,6 @@ class Running:
 
     def end(self) -> None:
         """Tell all who listen, unless it was none: a page was asked for, not an operation."""
-        _under_way.set(None)
         self.seconds = perf_counter() - self._began_at
         if self.name != UNKNOWN or self.outcome != OK:
             for listen in _listeners:
@@ -76,7 +75,7 @@ _under_way: ContextVar[Running | None] = ContextVar("operation", default=None)
 
 
 def begin() -> Running:
-    """Begin an operation; it is the one of this task, and of those that come of it, until its end.
+    """Begin an operation; it is the one of this task, which has no other, and of what comes of it.
 
     To be ended once, by `end` or as a block.
     """
@@ -104,8 +103,8 @@ def failed(code: str) -> None:
 
 def refused(code: str) -> None:
     """Tell of an operation that was refused before anybody looked at it."""
-    with begin():
-        failed(code)
+    with Running() as running:
+        running.fail(code)
 
 
 def listen(listener: Listener) -> None:
