@@ -168,6 +168,15 @@ class BoundedBoxoffice(GuardedBoxoffice):
         return {**super().settings(), **plenty}
 
 
+class UnmeasuredBoxoffice(Boxoffice):
+    """This project with nothing counted, which nobody but the bench can have."""
+
+    name = "Boxoffice without metrics"
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "bench.unmeasured"]
+
+
 class BusyBoxoffice(Boxoffice):
     """This project on a database that has seen 100,000 shows, with ten bookings each."""
 

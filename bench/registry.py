@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.arena import Arena
 from bench.comparison import Comparison
-from bench.rows import bookings, growth, latency, maps, memory, overload, rush, subscribers
+from bench.rows import bookings, growth, latency, maps, memory, metrics, overload, rush, subscribers
 
 Row = Callable[[Arena], list[Comparison]]
 
@@ -13,6 +13,7 @@ ROWS: dict[str, Row] = {
     "spread": bookings.thousand,
     "hot": bookings.one,
     "access": bookings.guarded,
+    "metrics": metrics.counted,
     "latency": latency.lone,
     "maps": maps.quiet,
     "maps-written": maps.written,
