@@ -1,7 +1,10 @@
 """The command line: how commands are found and explained, and how they refuse what is unusable."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from cli.commands import COMMANDS, load
 from cli.house import OUTDATED
 from cli.manual import MANUAL, all_commands, write
 from tests.command_line import CommandLine
+from tests.serving import PROJECT
+from tests.tokens import SECRET
 
 
 def test_overview_names_every_command_with_its_first_sentence(boxoffice: CommandLine) -> None:
@@ -90,3 +95,31 @@ def test_database_that_cannot_be_had_is_another_status_and_tells_no_password(
             assert (ran.status, ran.out) == (3, "")
             assert said in ran.err
             assert "secret" not in ran.err
+
+
+def test_a_fault_of_ours_is_told_with_its_traceback_and_without_secrets() -> None:
+    """In a process of its own, which has a log."""
+    program = """
+import os
+from cli import audit, commands
+
+async def fail(*arguments):
+    raise RuntimeError("signed with " + os.environ["AUTH_SECRET"])
+
+audit._audit = fail
+commands.main(["audit"])
+"""
+    url = "postgresql://user:whole-password@127.0.0.1:1/db"
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PROJECT,
+        env={**os.environ, "AUTH_SECRET": SECRET, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "RuntimeError: signed with ***" in ran.stderr
+    assert SECRET not in ran.stderr
+    assert "whole-password" not in ran.stderr

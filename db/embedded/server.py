@@ -152,7 +152,9 @@ def find_running(data_dir: Path) -> str:
     except PermissionError:
         raise PostgresError(f"{data_dir} is closed to this user: run this as its owner") from None
     if socket_dir is None:
-        raise PostgresError(f"no PostgreSQL runs on {data_dir}: start it with `make run`")
+        raise PostgresError(
+            f"no PostgreSQL runs on {data_dir}: start it with `make run`, or `boxoffice serve`"
+        )
     return _url(socket_dir)
 
 
