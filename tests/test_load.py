@@ -21,8 +21,8 @@ from cli.load.plan import Unusable, read_url
 from tests.serving import PROJECT, Served, serve
 from tests.tokens import SECRET, token
 
-# Hurried people: a visit takes a second.
-HURRIED = ("--people", "12", "--seconds", "2", "--pace", "0.05", "--hold", "5")
+# Hurried people: a visit takes half a second.
+HURRIED = ("--people", "20", "--seconds", "1.2", "--pace", "0.04", "--hold", "5")
 SMALL = ("--new-shows", "2", "--seats", "40")
 LONGEST = 60.0
 

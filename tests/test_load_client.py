@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, WSCloseCode, web
 
-from cli.load import answers, watching
+from cli.load import answers, crowd, watching
 from cli.load.answers import Answer, read_answer
 from cli.load.client import Client, GaveUp, open_session
 from cli.load.figures import MAP_DELAY, Figures
 from cli.load.ledger import Ledger
+from cli.load.plan import Plan
 from cli.load.seats import SeatMap
+from cli.load.visit import House, Visit
 from cli.load.watching import Watch
 from tests.crowd import run
 
@@ -242,3 +245,29 @@ async def test_map_that_is_refused_is_not_asked_for_again_at_once(
         assert came == 1 if pause else came >= least
         assert figures.outcomes["watch", "refused with 429"] == 1
         assert (figures.outcomes["watch", "closed with 4403"] > 0) == (not pause)
+
+
+class Doorkeeper(Visit):
+    """A visit that only counts who comes, and stays until the end."""
+
+    async def run(self, due_at: float) -> None:
+        self._house.figures.visits["came"] += 1
+        await self._house.closing.wait()
+
+
+@run
+async def test_who_does_not_come_in_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "Visit", Doorkeeper)
+    for people, slow in ((10, False), (10_000, True)):
+        figures, ledger = Figures(), Ledger()
+        client: Any = None
+        house = House(
+            client, figures, ledger, ("s",), lambda person: None, client, asyncio.Event(), "r"
+        )
+        if slow:  # nothing of ours runs meanwhile
+            asyncio.get_running_loop().call_later(0.1, time.sleep, 0.4)
+        await crowd.Crowd(Plan("", people, 0.5, arrivals=200.0), house).run()
+        came, missing = figures.visits["came"], figures.left_out + figures.turned_away
+        assert 60 < came + missing < 140
+        assert (figures.turned_away > 0) == (not slow)
+        assert (figures.left_out > 40) == slow

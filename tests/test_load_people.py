@@ -76,7 +76,7 @@ def test_everybody_likes_the_same_seats_best() -> None:
     empty = seat_map(*["A" * 10] * 9)
     assert empty.pick(2, 0.0) == [35, 36]  # the middle of the fourth of nine rows
     liked = Counter(tuple(empty.pick(2, random.Random(n).random())) for n in range(300))
-    assert liked[35, 36] > 100
+    assert liked[35, 36] > 60
     assert len(liked) > 3
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count, takewhile
 
 from cli.load.people import Person, draw_arrivals, draw_person
 from cli.load.plan import Plan
@@ -16,14 +16,9 @@ FOLLOWED_AFTER = 0.5
 
 
 class Crowd:
-    """Lets people in until the time is over or `house.closing` is set.
-
-    Attributes:
-        turned_away: people who came while the plan's number was inside.
-    """
+    """Lets people in until the time is over or `house.closing` is set."""
 
     def __init__(self, plan: Plan, house: House) -> None:
-        self.turned_away = 0
         self._plan = plan
         self._house = house
         self._numbers = count(1)
@@ -32,18 +27,13 @@ class Crowd:
 
     async def run(self) -> None:
         """Stay until all have gone; a fault of the crowd's own ends it and is raised."""
+        plan, closing = self._plan, self._house.closing
         began_at = time.monotonic()
-        try:
-            async with asyncio.timeout(self._plan.seconds):
-                if self._plan.arrivals:
-                    await self._let_in(
-                        began_at, draw_arrivals(self._plan.seed, self._plan.arrivals)
-                    )
-                else:
-                    await self._let_in(began_at, self._entrances())
-                await self._house.closing.wait()
-        except TimeoutError:
-            self._house.closing.set()
+        end = asyncio.get_running_loop().call_later(plan.seconds, closing.set)
+        drawn = draw_arrivals(plan.seed, plan.arrivals) if plan.arrivals else self._entrances()
+        await self._let_in(began_at, drawn)
+        await closing.wait()
+        end.cancel()
         await self._see_out()
         if self._fault:
             raise self._fault
@@ -57,11 +47,13 @@ class Crowd:
         for at in times:
             due_at = began_at + at
             if await closes_within(self._house.closing, due_at - time.monotonic()):
+                late = takewhile((time.monotonic() - began_at).__gt__, chain([at], times))
+                self._house.figures.left_out = sum(1 for _ in late)
                 return
             if len(self._visits) < self._plan.people:
                 self._start(due_at)
             else:
-                self.turned_away += 1
+                self._house.figures.turned_away += 1
 
     def _start(self, due_at: float) -> None:
         task = asyncio.create_task(self._come_and_go(due_at))

@@ -12,7 +12,7 @@ BROWSE = """query LoadBrowse {
 OPEN = """query LoadOpen($id: ID!) {
   result: show(id: $id) {
     id name startTime totalSeats availableSeats holdSeconds
-    seatMap { version seats { number row label status } }
+    seatMap { version seats { number row status } }
   }
 }"""
 

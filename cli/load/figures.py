@@ -28,6 +28,8 @@ class Figures:
         errors: requests that got no answer, or one that says that nothing could be done.
         given_up: operations that nobody would ask again, by name.
         visits: how those ended who have left.
+        turned_away: people who came while there were as many inside as the plan has.
+        left_out: people who were due before the end, and whom we were too slow to let in.
         stages: how many people are where.
         inside: the same in all, by second.
         updates: of live maps, by second.
@@ -42,6 +44,7 @@ class Figures:
         self.refusals = self.errors = 0
         self.given_up: Counter[str] = Counter()
         self.visits: Counter[str] = Counter()
+        self.turned_away = self.left_out = 0
         self.stages: Counter[str] = Counter()
         self.inside: dict[int, int] = {}
         self.updates: Counter[int] = Counter()

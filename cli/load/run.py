@@ -37,7 +37,6 @@ class Outcome:
     Attributes:
         plan: as it was carried out, with the shows and the seconds that it came to.
         run: its name in idempotency keys.
-        turned_away: people who came while there were as many as the plan has.
         interrupted: whether somebody ended it.
     """
 
@@ -45,7 +44,6 @@ class Outcome:
     run: str
     began_at: datetime
     figures: Figures
-    turned_away: int
     interrupted: bool
     findings: Findings
 
@@ -152,9 +150,7 @@ async def _let_people_in(
         await asyncio.wait([screen])
     plan = replace(plan, seconds=min(plan.seconds, time.monotonic() - began))
     nothing_yet = Findings("nothing")
-    return Outcome(
-        plan, name, began_at, figures, crowd.turned_away, bool(interruptions), nothing_yet
-    )
+    return Outcome(plan, name, began_at, figures, bool(interruptions), nothing_yet)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """The map as one person's page has it, and which of its seats they would like. No I/O."""
 
-from collections.abc import Iterable, Mapping
-from heapq import nsmallest
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 from zlib import crc32
 
 FREE = b"A"
 # Of the best places somebody sees so many, and takes one of them.
-BEST_SEEN = 6
+BEST_SEEN = 12
 # The best row, counted from the front as a part of all.
 BEST_ROW = 1 / 3
 
@@ -27,10 +28,9 @@ class SeatMap:
         self.letters = bytearray()
         self.seats_per_row = 1
 
-    def open(self, seats: Iterable[Mapping[str, Any]], version: int) -> None:
+    def open(self, seats: Sequence[Mapping[str, Any]], version: int) -> None:
         """Take the whole map with its rows, as a page asks for it first."""
-        rows = [seat["row"] for seat in seats]
-        self.seats_per_row = rows.count(rows[0])
+        self.seats_per_row = sum(seat["row"] == seats[0]["row"] for seat in seats)
         self.replace(seats, version)
 
     def replace(self, seats: Iterable[Mapping[str, Any]], version: int) -> None:
@@ -47,9 +47,13 @@ class SeatMap:
             self.letters[seat["number"] - 1] = ord(seat["status"][0])
         self.version = update["version"]
 
+    def shows_free(self, number: int) -> bool:
+        """Whether this seat can be had, as far as the page knows."""
+        return self.letters[number - 1] == FREE[0]
+
     def shows_taken(self, numbers: Iterable[int]) -> bool:
         """Whether none of these seats is free."""
-        return self.version >= 0 and all(self.letters[n - 1] != FREE[0] for n in numbers)
+        return self.version >= 0 and not any(map(self.shows_free, numbers))
 
     def digest(self) -> int:
         """The same for the same map; for another one most likely another."""
@@ -66,22 +70,33 @@ class SeatMap:
         Returns:
             Their numbers; none where there are not so many free.
         """
-        if places := nsmallest(BEST_SEEN, self._places(party)):
-            _, first = places[int(taste * taste * len(places))]
+        size = len(self.letters), self.seats_per_row
+        if places := [*islice(self._free(party, _by_liking(*size, party)), BEST_SEEN)]:
+            first = places[int(taste * taste * len(places))]
             return [*range(first, first + party)]
-        singles = nsmallest(party, self._places(1))
-        return sorted(first for _, first in singles) if len(singles) == party else []
+        singles = [*islice(self._free(1, _by_liking(*size, 1)), party)]
+        return sorted(singles) if len(singles) == party else []
 
-    def _places(self, party: int) -> Iterable[tuple[float, int]]:
-        """Where so many are free side by side: how far off the best place, and the first seat."""
-        wanted = FREE * party
-        rows = -(-len(self.letters) // self.seats_per_row)
-        for row in range(rows):
-            start = row * self.seats_per_row
-            letters = self.letters[start : start + self.seats_per_row]
-            depth = abs(row / rows - BEST_ROW)
-            at = letters.find(wanted)
-            while at >= 0:
-                aside = abs(at + party / 2 - len(letters) / 2) / self.seats_per_row
-                yield depth + aside, start + at + 1
-                at = letters.find(wanted, at + 1)
+    def _free(self, party: int, places: Iterable[int]) -> Iterator[int]:
+        """Those of the places at which so many seats are free."""
+        letters, wanted = self.letters, FREE * party
+        return (first for first in places if letters[first - 1 : first - 1 + party] == wanted)
+
+
+@lru_cache(64)
+def _by_liking(seats: int, seats_per_row: int, party: int) -> tuple[int, ...]:
+    """The first seats of all places for a party side by side, those first that people like most."""
+    rows = -(-seats // seats_per_row)
+
+    def dislike(first: int) -> float:
+        row, place = divmod(first - 1, seats_per_row)
+        width = min(seats_per_row, seats - row * seats_per_row)
+        aside = abs(place + party / 2 - width / 2) / seats_per_row
+        return abs(row / rows - BEST_ROW) + aside
+
+    in_a_row = (
+        first
+        for first in range(1, seats - party + 2)
+        if (first - 1) % seats_per_row + party <= seats_per_row
+    )
+    return tuple(sorted(in_a_row, key=dislike))

@@ -22,7 +22,7 @@ MOST_LAG = 0.05
 def points(figures: Figures, operation: str) -> Iterator[tuple[float, Histogram]]:
     """An operation's times over the run: pieces of a second, or of more in a long run."""
     windows = figures.requests[operation]
-    width = max(1, -(-max(figures.inside, default=1) // MOST_POINTS))
+    width = -(-(max(figures.inside, default=0) + 1) // MOST_POINTS)
     for start in range(0, max(windows, default=-1) + 1, width):
         parts = [windows[second] for second in range(start, start + width) if second in windows]
         if parts:
@@ -51,7 +51,8 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
         "outcomes": _by_operation(figures),
         "given_up": dict(figures.given_up),
         "visits": dict(figures.visits.most_common()),
-        "turned_away": outcome.turned_away,
+        "turned_away": figures.turned_away,
+        "left_out": figures.left_out,
         "refusals": figures.refusals,
         "errors": figures.errors,
         "map_updates": figures.updates.total(),
@@ -81,10 +82,15 @@ def warnings(outcome: Outcome) -> list[str]:
             f"The crowd's own timers came up to {1_000 * lag:.0f} ms late (p99): its process was "
             "busy, and the times are partly its own."
         )
-    if outcome.turned_away:
+    if outcome.figures.turned_away:
         found.append(
-            f"{outcome.turned_away:,} came while --people were inside, and were turned away by the "
-            "load test itself: what they would have waited is not in the figures."
+            f"{outcome.figures.turned_away:,} came while --people were inside, and were turned "
+            "away by the load test itself: what they would have waited is not in the figures."
+        )
+    if outcome.figures.left_out:
+        found.append(
+            f"{outcome.figures.left_out:,} who were due had not come in when the run ended: the "
+            "crowd's process was too slow for so many."
         )
     if outcome.interrupted:
         found.append("The run was interrupted: these are the figures so far.")

@@ -109,6 +109,8 @@ class Visit:
             if not wanted:
                 return "sold out"
             due_at = await self._think(picks)
+            if self._is_gone(wanted) and not (wanted := self._wish(taste)):
+                return "sold out"
             self._go("booking")
             answer = await self._ask("book", {"input": self._input(tried, wanted)}, due_at)
             if answer["__typename"] == "Booking":
@@ -126,6 +128,10 @@ class Visit:
             return {"seatCount": person.party}
         seats = self._map.pick(person.party, taste)
         return {"seatNumbers": seats} if seats else {}
+
+    def _is_gone(self, wanted: dict[str, Any]) -> bool:
+        """Whether the page shows by now that somebody else was quicker."""
+        return not all(self._map.shows_free(number) for number in wanted.get("seatNumbers", ()))
 
     def _input(self, tried: int, wanted: dict[str, Any]) -> dict[str, Any]:
         person = self._person
