@@ -14,10 +14,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from typer.testing import CliRunner, Result
 
-from cli.load import app
 from cli.load.plan import Unusable, read_url
+from tests.command_line import CommandLine
 from tests.serving import PROJECT, Served, serve
 from tests.tokens import SECRET, token
 
@@ -25,10 +24,6 @@ from tests.tokens import SECRET, token
 HURRIED = ("--people", "20", "--seconds", "1.2", "--pace", "0.04", "--hold", "5")
 SMALL = ("--new-shows", "2", "--seats", "40")
 LONGEST = 60.0
-
-
-def load(url: str, *arguments: str, **env: str) -> Result:
-    return CliRunner().invoke(app, [url, *arguments], env=env)
 
 
 def count(url: str, statement: str) -> int:
@@ -45,14 +40,20 @@ def guarded(shared_database_url: str) -> Iterator[Served]:
 
 
 def test_people_come_and_go_and_a_report_says_how_it_was(
-    served: Served, shared_database_url: str, tmp_path: Path
+    boxoffice: CommandLine, served: Served, shared_database_url: str, tmp_path: Path
 ) -> None:
     page = tmp_path / "of <today>" / "sale.html"
-    ran = load(
-        served.url, *HURRIED, *SMALL, "--report", str(page), DATABASE_URL=shared_database_url
+    ran = boxoffice(
+        "load",
+        served.url,
+        *HURRIED,
+        *SMALL,
+        "--report",
+        str(page),
+        DATABASE_URL=shared_database_url,
     )
-    assert (ran.exit_code, ran.stderr) == (0, ""), ran.stdout
-    assert "Nothing was sold twice" in ran.stdout
+    assert (ran.status, ran.err) == (0, ""), ran.out
+    assert "Nothing was sold twice" in ran.out
     found = json.loads(page.with_suffix(".json").read_text("utf-8"))
     _check_figures(found, shared_database_url)
     text = page.read_text("utf-8")
@@ -87,11 +88,13 @@ def _check_figures(found: dict[str, Any], url: str) -> None:
 
 
 def test_with_access_control_each_person_is_a_customer(
-    guarded: Served, shared_database_url: str
+    boxoffice: CommandLine, guarded: Served, shared_database_url: str
 ) -> None:
-    ran = load(guarded.url, *HURRIED, *SMALL, DATABASE_URL=shared_database_url, AUTH_SECRET=SECRET)
-    assert (ran.exit_code, ran.stderr) == (0, ""), ran.stdout
-    assert "0 errors" in ran.stdout
+    ran = boxoffice(
+        "load", guarded.url, *HURRIED, *SMALL, DATABASE_URL=shared_database_url, AUTH_SECRET=SECRET
+    )
+    assert (ran.status, ran.err) == (0, ""), ran.out
+    assert "0 errors" in ran.out
     owners = count(
         shared_database_url,
         "SELECT count(DISTINCT owner) FROM bookings WHERE owner LIKE 'load-%'",
@@ -104,10 +107,11 @@ def test_with_access_control_each_person_is_a_customer(
 
 
 def test_without_the_secret_and_the_database_all_call_by_one_token_and_the_api_is_asked(
-    guarded: Served, tmp_path: Path
+    boxoffice: CommandLine, guarded: Served, tmp_path: Path
 ) -> None:
     given = token("boss", roles="admin")
-    ran = load(
+    ran = boxoffice(
+        "load",
         guarded.url,
         *HURRIED,
         *SMALL,
@@ -115,23 +119,21 @@ def test_without_the_secret_and_the_database_all_call_by_one_token_and_the_api_i
         DATABASE_URL="",
         DATA_DIR=str(tmp_path),
     )
-    assert (ran.exit_code, ran.stderr) == (0, ""), ran.stdout
-    assert "only the API is asked" in ran.stdout
-    assert "held against the API" in ran.stdout
-    assert given not in ran.stdout
+    assert (ran.status, ran.err) == (0, ""), ran.out
+    assert "only the API is asked" in ran.out
+    assert "held against the API" in ran.out
+    assert given not in ran.out
 
 
-def test_server_that_loses_seats_is_found(database_url: str) -> None:
+def test_server_that_loses_seats_is_found(boxoffice: CommandLine, database_url: str) -> None:
     with psycopg.connect(database_url) as conn:
         conn.execute(FORGET)
     with serve(database_url) as server:
-        ran = load(server.url, *HURRIED, *SMALL, DATABASE_URL=database_url)
-    assert (ran.exit_code, ran.stderr) == (1, ""), ran.stdout
-    assert "DIFFERENCES" in ran.stdout
-    assert re.search(
-        r"is CONFIRMED with the seats \[\d+.*\], and \[\] are taken for it", ran.stdout
-    )
-    assert "audit: " in ran.stdout
+        ran = boxoffice("load", server.url, *HURRIED, *SMALL, DATABASE_URL=database_url)
+    assert (ran.status, ran.err) == (1, ""), ran.out
+    assert "DIFFERENCES" in ran.out
+    assert re.search(r"is CONFIRMED with the seats \[\d+.*\], and \[\] are taken for it", ran.out)
+    assert "audit: " in ran.out
 
 
 FORGET = """
@@ -149,7 +151,17 @@ def test_interrupted_run_ends_in_order_with_the_figures_so_far(
     served: Served, shared_database_url: str, tmp_path: Path
 ) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli.load", served.url, "--report", str(tmp_path), "--pace", "0.1"],
+        [
+            sys.executable,
+            "-m",
+            "cli",
+            "load",
+            served.url,
+            "--report",
+            str(tmp_path),
+            "--pace",
+            "0.1",
+        ],
         cwd=PROJECT,
         env={**os.environ, "DATABASE_URL": shared_database_url, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
@@ -173,7 +185,11 @@ def test_interrupted_run_ends_in_order_with_the_figures_so_far(
 
 
 def test_what_keeps_it_from_running_is_said_in_words(
-    served: Served, guarded: Served, database_url: str, shared_database_url: str
+    boxoffice: CommandLine,
+    served: Served,
+    guarded: Served,
+    database_url: str,
+    shared_database_url: str,
 ) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -188,10 +204,10 @@ def test_what_keeps_it_from_running_is_said_in_words(
         (served.url, ("--people", "0"), {}, 2, "--people"),
         (served.url, ("--pace", "nan"), {}, 2, "--pace"),
     ):
-        ran = load(url, *arguments, **{"DATABASE_URL": shared_database_url, **env})
-        assert ran.exit_code == status, (url, arguments, ran)
-        assert said in ran.stderr
-        assert "Traceback" not in ran.stderr
+        ran = boxoffice("load", url, *arguments, **{"DATABASE_URL": shared_database_url, **env})
+        assert ran.status == status, (url, arguments, ran)
+        assert said in ran.err
+        assert "Traceback" not in ran.err
 
 
 @pytest.mark.parametrize(

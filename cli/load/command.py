@@ -1,6 +1,7 @@
 """What `boxoffice load` does once its options are read: find the record, run, report."""
 
 import asyncio
+import os
 import resource
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import psycopg
 from rich.console import Console
 
+from cli.house import read_settings
 from cli.load.plan import NotHad, Plan, Unusable
 from cli.load.report import write_report
 from cli.load.run import Outcome, run
@@ -15,30 +17,24 @@ from cli.load.summary import tell
 from db.embedded.binaries import PostgresError
 from db.embedded.server import find_running
 from server.open_files import allow_many
-from settings import UNUSABLE_SETTINGS, Settings, explain, without_password
+from settings import Settings, without_password
 
 # Each of the people has a connection or two.
 FILES_OF_A_PERSON, FILES_OF_OURS = 3, 100
 
 
-def carry_out(
-    plan: Plan, token: str | None, database: str | None, report: Path | None, *, by_api: bool
-) -> bool:
+def carry_out(plan: Plan, report: Path | None, *, by_api: bool) -> bool:
     """Run it and say what came of it; returns whether anything is wrong on record.
 
     Raises:
-        Unusable, NotHad: it could not be done.
+        Failure: it could not be done.
     """
-    console = Console()
-    try:
-        settings = Settings()
-    except UNUSABLE_SETTINGS as error:
-        raise Unusable(explain(error)) from None
+    console, settings = Console(), read_settings()
     _check_report(report)
     _make_room(plan.people)
-    url = None if by_api else _find_database(settings, database, console)
+    url = None if by_api else _find_database(settings, console)
     try:
-        outcome = _run(plan, settings, token, url, console)
+        outcome = _run(plan, settings, url, console)
     except psycopg.Error as error:
         raise NotHad(f"the database: {without_password(str(error), url)}") from None
     tell(outcome, console)
@@ -48,23 +44,22 @@ def carry_out(
     return bool(outcome.findings.differences)
 
 
-def _run(
-    plan: Plan, settings: Settings, token: str | None, url: str | None, console: Console
-) -> Outcome:
+def _run(plan: Plan, settings: Settings, url: str | None, console: Console) -> Outcome:
     """Run it on the loop that servers run on, where there is one."""
     factory = None
     if sys.platform != "win32":
         import uvloop
 
         factory = uvloop.new_event_loop
+    token = os.environ.get("BOXOFFICE_TOKEN") or None
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(run(plan, settings, token, url, console))
 
 
-def _find_database(settings: Settings, named: str | None, console: Console) -> str | None:
-    """Where the record is: what was named, what the settings have, or our own that runs."""
-    if named or settings.database_url:
-        return named or settings.database_url
+def _find_database(settings: Settings, console: Console) -> str | None:
+    """Where the record is: what the settings have, or our own that runs."""
+    if settings.database_url:
+        return settings.database_url
     try:
         return find_running(settings.data_dir / "postgres")
     except PostgresError:

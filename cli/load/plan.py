@@ -4,6 +4,8 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+from cli.failure import NO_DATABASE, UNUSABLE, Failure
+
 # A run ends, whatever was typed: one machine's crowd, for an hour.
 MOST_PEOPLE = 10_000
 MOST_ARRIVALS = 1_000.0
@@ -11,12 +13,18 @@ LONGEST_SECONDS = 3_600.0
 MOST_SHOWS = 100
 
 
-class Unusable(Exception):
+class Unusable(Failure):
     """The plan, or what it is to be done with, can't be used; the text says why."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, UNUSABLE)
 
-class NotHad(Exception):
+
+class NotHad(Failure):
     """The server or its database can't be had."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, NO_DATABASE)
 
 
 @dataclass(frozen=True)
