@@ -16,7 +16,7 @@ from tests.fleet import needs
 from tests.image import let_in
 from tests.serving import PROJECT, Served
 
-GUIDES = sorted([*(PROJECT / "docs").glob("*.md"), *(PROJECT / "docs/deploy").glob("*.md")])
+GUIDES = sorted((PROJECT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"^( *)```(?:sh|bash|console|shell)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # What stands right before a block that isn't run here.
 NOT_RUN = re.compile(r"\(Not run by the tests: ([^()]+)\)\s*$")

@@ -21,7 +21,7 @@ from tests.test_house import ARROWS
 
 AUTH_SECRET = "of the image's tests, and long enough"
 # Not part of what is served.
-LEFT_OUT = {"faults"}
+LEFT_OUT = {"docs", "faults"}
 NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 # A container with a read-only file system and a /tmp, made of what is there.
 CONTAIN = """
