@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import booking.decide as rules
@@ -22,6 +22,7 @@ from booking.commands import Book, Command, Confirm, Outcome
 from booking.decision import Change, Decision, ShowState
 from booking.history import History
 from booking.model import Booking, Show
+from booking.sale import Sale
 from db.desk import Answer, Desk
 from db.errors import Unavailable
 from db.line import Line, Rows
@@ -143,12 +144,12 @@ def unavailable_though_done() -> None:
 def refused_though_kept() -> None:
     """Attempts that are refused are kept as holds."""
 
-    def refuse(sale: Any, command: Book) -> Outcome:
-        kept = sale._open(command, command.seat_numbers)
-        sale._record(kept)
-        return cast(Outcome, sale._unavailable(kept))
+    def refuse(sale: Sale, command: Book) -> Outcome:
+        kept = rules._open(sale, command, command.seat_numbers)
+        sale.record(kept)
+        return rules._unavailable(sale, kept)
 
-    _patch(rules._Sale, "_refuse", refuse)
+    _patch(rules, "_refuse", refuse)
 
 
 @_control("key honoured once", before="DROP INDEX bookings_key")
@@ -164,10 +165,13 @@ def confirmed_late() -> None:
     wanted: set[UUID] = set()
 
     def decide(
-        states: Mapping[int, ShowState], commands: Sequence[Command], clock: datetime
+        states: Mapping[int, ShowState],
+        commands: Sequence[Command],
+        clock: datetime,
+        watch: Callable[[], float],
     ) -> Decision:
         wanted.update(c.booking_id for c in commands if isinstance(c, Confirm))
-        decision = true_decide(states, commands, clock)
+        decision = true_decide(states, commands, clock, watch)
         wanted.clear()
         return decision
 
@@ -196,20 +200,20 @@ def clock_of_its_own() -> None:
     _patch(
         db.batch,
         "decide",
-        lambda states, commands, clock: true_decide(states, commands, clock - HOUR),
+        lambda states, commands, clock, watch: true_decide(states, commands, clock - HOUR, watch),
     )
 
 
 @_control("versions without gaps")
 def skipped_version() -> None:
     """Some changes are two steps of the version."""
-    true_counted = rules._Sale._counted
+    true_counted = Sale._counted
 
-    def counted(sale: Any) -> Show:
+    def counted(sale: Sale) -> Show:
         show = true_counted(sale)
         return replace(show, version=show.version + (_chance.random() < SOMETIMES))
 
-    _patch(rules._Sale, "_counted", counted)
+    _patch(Sale, "_counted", counted)
 
 
 @_control("watchers see the truth")
@@ -226,25 +230,25 @@ def withheld_change() -> None:
 @_control("counters equal seats")
 def counter_off() -> None:
     """Some changes leave the counter of held seats one too low."""
-    true_counted = rules._Sale._counted
+    true_counted = Sale._counted
 
-    def counted(sale: Any) -> Show:
+    def counted(sale: Sale) -> Show:
         show = true_counted(sale)
         wrong = show.pending_seats > 1 and _chance.random() < SOMETIMES
         return replace(show, pending_seats=show.pending_seats - wrong)
 
-    _patch(rules._Sale, "_counted", counted)
+    _patch(Sale, "_counted", counted)
 
 
 @_control("refusals are true")
 def false_refusal() -> None:
     """Some bookings are refused whether or not there are seats."""
-    true_find = rules._Sale._find_seats
+    true_find = rules._find_seats
 
-    def find_seats(sale: Any, command: Book) -> tuple[int, ...] | None:
+    def find_seats(sale: Sale, command: Book) -> tuple[int, ...] | None:
         return None if _chance.random() < SOMETIMES else true_find(sale, command)
 
-    _patch(rules._Sale, "_find_seats", find_seats)
+    _patch(rules, "_find_seats", find_seats)
 
 
 @_control("everybody is answered", patience=1.0)
