@@ -149,6 +149,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.monitors = Monitors(token.get_secret_value() if token else None)
     app.state.overview = Overview(database)
     _begin_to_count(app)
+    stop_tracing = _start_tracing(settings)
     await database.open()
     await rates.open()
     _on_stop_signals(partial(_take_leave, desk))
@@ -170,10 +171,12 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await _close("the counts", rates.close())
         if isinstance(keys, KeySet):
             await _close("the key set", keys.close())
-        flush_log()
         open_feature.shutdown()
         beating.cancel()
         await _close("the numbers", asyncio.wait({beating}))
+        if stop_tracing:
+            await _close("the traces", stop_tracing())
+        flush_log()
 
 
 def _begin_to_count(app: Starlette) -> None:
@@ -183,6 +186,17 @@ def _begin_to_count(app: Starlette) -> None:
     tell_of_parts(office.database, office.desk, office.seat_maps, lambda: graphql.open_sockets)
     tell_of_house(app.state.overview)
     operations.listen(count_operation)
+
+
+def _start_tracing(settings: Settings) -> Callable[[], Coroutine[Any, Any, None]] | None:
+    """Trace, if there is somebody to take it; returns what ends that."""
+    if settings.traces_url is None:
+        return None
+    # Its library takes time and memory, which few need.
+    from telemetry.trace_export import start_tracing
+
+    headers = settings.otel_exporter_otlp_headers
+    return start_tracing(settings.traces_url, headers.get_secret_value() if headers else None)
 
 
 def _rates(settings: Settings) -> Rates:

@@ -99,6 +99,22 @@ class Settings(BaseSettings):
         description="How it has it: json, a line each; text, to be read; auto is text on a "
         "terminal and else JSON.",
     )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None,
+        repr=False,
+        description="A collector for traces, http://host:4318: they are off without one. The "
+        "environment may have OpenTelemetry's other variables, too.",
+    )
+    otel_exporter_otlp_traces_endpoint: str | None = Field(
+        default=None,
+        repr=False,
+        description="Or the whole URL that takes them, http://host:4318/v1/traces.",
+    )
+    otel_exporter_otlp_headers: SecretStr | None = Field(
+        default=None,
+        description="Headers that it wants to have, such as authorization=Bearer%20..., separated "
+        "by commas.",
+    )
     secrets_dir: Path | None = Field(
         default=None,
         description="A directory with a file for each setting that is set nowhere else, called "
@@ -187,6 +203,12 @@ class Settings(BaseSettings):
         return self.auth_secret is None and self.auth_jwks is None
 
     @property
+    def traces_url(self) -> str | None:
+        """Where traces are sent to; None where they are off."""
+        base = self.otel_exporter_otlp_endpoint
+        return self.otel_exporter_otlp_traces_endpoint or (base and f"{base.rstrip('/')}/v1/traces")
+
+    @property
     def origins(self) -> list[str]:
         """The allowed origins, as browsers write them."""
         origins = (origin.strip().lower() for origin in self.allowed_origins.split(","))
@@ -221,6 +243,13 @@ class Settings(BaseSettings):
     def _refuse_no_redis(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None and not _is_redis_url(url.get_secret_value()):
             raise ValueError("must be redis://user:password@host:6379/0, rediss:// or unix://")
+        return url
+
+    @field_validator("otel_exporter_otlp_endpoint", "otel_exporter_otlp_traces_endpoint")
+    @classmethod
+    def _refuse_no_collector(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"https?://[^/]", url):
+            raise ValueError("must be a URL such as http://host:4318")
         return url
 
     @field_validator("trusted_proxies")

@@ -20,6 +20,7 @@ from db.literals import array, json
 from db.pool import Row
 from db.records import booking_from, show_from
 from db.statements import statements
+from telemetry import traces
 
 LOCK_FREE_SHOWS = statements["lock_free_shows"]
 LOCK_SHOWS = statements["lock_shows"]
@@ -99,7 +100,8 @@ async def run_batch(line: Line, batch: Batch) -> Decision:
             states[show_id].taken = numbers
     served = [c for c in batch.commands if not leave_out or c.show_id in states]
     began = perf_counter()
-    decision = decide(states, served, clock, perf_counter)
+    with traces.step("desk.decide"):
+        decision = decide(states, served, clock, perf_counter)
     decision.seconds = perf_counter() - began
     await _save(line, decision)
     return decision

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -27,6 +28,7 @@ from db.pool import Database
 from db.queues import Entry, Queues
 from db.statements import statements
 from db.tally import Tally, count_failure
+from telemetry import traces
 from telemetry.metrics import OVERLOADED
 
 BEGIN = statements["begin"]
@@ -106,10 +108,15 @@ class Desk:
         loop = asyncio.get_running_loop()
         if self._serving or self._queues:
             self._refuse_long_wait(command, loop.time())
-        answer: asyncio.Future[Answer] = loop.create_future()
-        self._queues.add(Entry(command, answer))
+        entry = Entry(command, loop.create_future())
+        if traces.tracing is not None:
+            entry.waiting = traces.tracing.wait(
+                type(command).__name__, command.show_id, entry.answer
+            )
+        self._queues.add(entry)
         self._keep_serving()
-        return await answer
+        answer: Answer = await entry.answer
+        return answer
 
     def turn_away(self) -> None:
         """Refuse who comes from now on, and who waits, if nothing can have been done."""
@@ -129,7 +136,8 @@ class Desk:
             self._start(self._serve())
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
+        # In nobody's name: it would begin in that of whoever came first, and serve everybody.
+        task = asyncio.get_running_loop().create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -262,7 +270,8 @@ class Desk:
         again = any(entry.undecided for entry in entries)
         began_at = monotonic()
         try:
-            decision = await self._transact(Batch(commands, locked, again))
+            with traces.batch(entry.waiting for entry in entries):
+                decision = await self._transact(Batch(commands, locked, again))
         except _CommitBroken:
             for entry in entries:
                 entry.undecided = True

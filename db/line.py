@@ -19,6 +19,8 @@ from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
 from db.connection import Connection
+from db.statements import name_of
+from telemetry import traces
 
 Rows = list[tuple[Any, ...]]
 
@@ -65,6 +67,7 @@ class Line:
         self._loop = asyncio.get_running_loop()
         # For each result to come: where its rows belong, or what it prepares.
         self._under_way: list[Rows | bytes] = []
+        self._names: list[str] = []  # of what was sent, where there are traces
         self._pgconn.enter_pipeline_mode()
 
     async def leave(self) -> LineConnection:
@@ -82,6 +85,8 @@ class Line:
             A list that `receive` fills with the rows.
         """
         query = _numbered(statement)
+        if traces.tracing is not None:
+            self._names.append(name_of(statement))
         if query.name not in self._conn.prepared:
             self._pgconn.send_prepare(query.name, query.text)
             self._conn.prepared.add(query.name)
@@ -98,7 +103,7 @@ class Line:
         Raises:
             psycopg.Error: what the first that failed met; none behind it was run.
         """
-        with self._conn.patience():
+        with traces.round_trip(self._names), self._conn.patience():
             self._pgconn.pipeline_sync()
             while self._pgconn.flush():
                 await self._writable()

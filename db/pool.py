@@ -16,7 +16,8 @@ from db.connection import Connection
 from db.errors import Disconnected, Interrupted, OutcomeUnknown, Unavailable, translate
 from db.gathering import Gathering
 from db.line import Line, LineConnection
-from db.statements import statements
+from db.statements import name_of, statements
+from telemetry import traces
 
 SET_UP_SESSION = statements["set_up_session"]
 PLAN_ONCE = statements["plan_once"]
@@ -195,8 +196,9 @@ class Database:
         self, statement: LiteralString, params: Mapping[str, Any], prepare: bool | None = None
     ) -> list[Row]:
         async with self.connection() as conn:
-            cursor = await conn.execute(statement, params, prepare=prepare, binary=True)
-            return list(await cursor.fetchall())
+            with traces.statement(name_of(statement)):
+                cursor = await conn.execute(statement, params, prepare=prepare, binary=True)
+                return list(await cursor.fetchall())
 
 
 async def _set_up_session(conn: Connection) -> None:

@@ -5,9 +5,12 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from booking.commands import Book, Command, Expire
+
+if TYPE_CHECKING:
+    from telemetry.tracing import Waiting
 
 # Processor time a booking, ours and PostgreSQL's, in batches of 1, 8, 32, 64, 128, 256: 800, 140,
 # 70, 60, 53, 53 us. Past this nothing is gained, and those behind wait longer for their turn.
@@ -34,6 +37,7 @@ class Entry:
     answer: asyncio.Future[Any]
     undecided: bool = False  # its commit broke: it may have been done
     size: float = 0.0  # what it takes of a batch
+    waiting: "Waiting | None" = None  # its span, where there are traces
     came_at: float = field(default_factory=monotonic)
 
     @property

@@ -22,3 +22,9 @@ def _load() -> dict[str, LiteralString]:
 
 
 statements = _load()
+_names = {text: name for name, text in statements.items()}
+
+
+def name_of(statement: str) -> str:
+    """What it is called in sql/."""
+    return _names.get(statement, "unnamed")

@@ -13,6 +13,12 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from time import perf_counter
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+from telemetry import traces
+
+if TYPE_CHECKING:
+    from telemetry.tracing import Request
 
 OK = "ok"
 GONE = "gone"
@@ -32,11 +38,15 @@ class Running:
         type: query, mutation or subscription.
         outcome: what came of it so far.
         seconds: how long it took, once it has ended; a subscription, how long somebody listened.
+        status: of the HTTP answer; 0 where there is none.
+        spans: its traces, where there are any.
     """
 
-    __slots__ = ("_began_at", "name", "outcome", "seconds", "type")
+    __slots__ = ("_began_at", "name", "outcome", "seconds", "spans", "status", "type")
 
     def __init__(self) -> None:
+        self.spans: Request | None = None
+        self.status = 0
         self.name = self.type = UNKNOWN
         self.outcome = OK
         self.seconds = 0.0
@@ -63,6 +73,8 @@ class Running:
     def end(self) -> None:
         """Tell all who listen, unless it was none: a page was asked for, not an operation."""
         self.seconds = perf_counter() - self._began_at
+        if self.spans is not None:
+            self.spans.end(self.outcome, self.status)
         if self.name != UNKNOWN or self.outcome != OK:
             for listen in _listeners:
                 listen(self)
@@ -74,13 +86,19 @@ _listeners: list[Listener] = []
 _under_way: ContextVar[Running | None] = ContextVar("operation", default=None)
 
 
-def begin() -> Running:
+def begin(method: str | None = None, traceparent: str | None = None) -> Running:
     """Begin an operation; it is the one of this task, which has no other, and of what comes of it.
 
     To be ended once, by `end` or as a block.
+
+    Args:
+        method: of the HTTP request that it came with, if it did.
+        traceparent: the trace that it is to be a part of, as W3C's header has it.
     """
     running = Running()
     _under_way.set(running)
+    if traces.tracing is not None:
+        running.spans = traces.tracing.begin(method, traceparent)
     return running
 
 
@@ -93,6 +111,8 @@ def known(name: str, type_: str) -> None:
     """Say which operation is under way, once it was found valid."""
     if running := _under_way.get():
         running.name, running.type = name, type_
+        if running.spans is not None:
+            running.spans.known(name, type_)
 
 
 def failed(code: str) -> None:

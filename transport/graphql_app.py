@@ -157,15 +157,17 @@ class GraphQLApp(GraphQL[Any, None]):
                 await send_whole(send, *answer)
                 return
             receive = replay(message, receive)
-        with operations.begin():
-            response = await self.respond(Request(scope, receive))
+        request = Request(scope, receive)
+        with operations.begin(request.method, request.headers.get("traceparent")) as operation:
+            response = await self.respond(request)
+            operation.status = response.status_code
             await response(scope, receive, send)
 
     async def answer_plainly(
         self, post: PlainPost, media_type: str, sender: Sender
     ) -> tuple[int, bytes, bytes] | None:
         """Answer by the short way; None if nothing was done, and the long way is to be taken."""
-        operation = operations.begin()
+        operation = operations.begin("POST", sender.traceparent)
         try:
             result = await self.schema.execute(
                 post.query,
@@ -187,6 +189,7 @@ class GraphQLApp(GraphQL[Any, None]):
             # The server stops, and what is under way could not be finished within its grace.
             operation.fail(operations.GONE)
             status, body = STATUS["UNAVAILABLE"], CUT_OFF
+        operation.status = status
         operation.end()
         return status, _CONTENT_TYPES[media_type], body
 

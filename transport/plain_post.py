@@ -67,6 +67,8 @@ def read_plain_head(headers: Iterable[Header], sender: Sender) -> str | None:
             if sender.forwarded_for is not None:
                 return None
             sender.forwarded_for = value.decode("latin-1")
+        elif name == b"traceparent":
+            sender.traceparent = value.decode("latin-1")
     if sender.host is None or not 0 < length <= MAX_LENGTH_DIGITS:
         return None  # of no length that is known before, or perhaps to be refused for it
     asked = content_type or b"", accept or b""

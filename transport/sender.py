@@ -15,6 +15,7 @@ class Sender:
         origin: the page that a browser asks for.
         host: whom the sender takes us for.
         forwarded_for: the addresses that proxies say it came through, as they wrote them.
+        traceparent: the trace that it is a part of.
     """
 
     peer: str = ""
@@ -22,6 +23,7 @@ class Sender:
     origin: str | None = None
     host: str | None = None
     forwarded_for: str | None = None
+    traceparent: str | None = None
 
 
 def sender_of(connection: HTTPConnection) -> Sender:
@@ -33,4 +35,5 @@ def sender_of(connection: HTTPConnection) -> Sender:
         headers.get("origin"),
         headers.get("host"),
         ", ".join(headers.getlist("x-forwarded-for")) or None,
+        headers.get("traceparent"),
     )
