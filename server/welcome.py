@@ -61,6 +61,7 @@ def welcome(listener: socket.socket, place: Place, settings: Settings) -> str:
 {FOR_TRYING_OUT if settings.open_to_all else ""}
     GraphQL   {address}/graphql{explorer}
     Health    {address}/healthz  {address}/readyz
+    Metrics   {address}/metrics
     Data      {place.location}
               {place.engine}
 {_counted_apart(settings)}

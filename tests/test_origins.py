@@ -155,6 +155,7 @@ PAGES: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/", {}),
     ("GET", "/healthz", {}),
     ("GET", "/readyz", {}),
+    ("GET", "/metrics", {}),
     ("GET", "/nothing", {}),
 ]
 

@@ -195,7 +195,14 @@ def refusal(program: Program) -> str:
 
 def test_first_start_shows_what_to_try_and_it_works(start: Start, tree: Path) -> None:
     program = start().answering()
-    for expected in ("/graphql", "/healthz", "/readyz", str(program.data_dir), "PostgreSQL"):
+    for expected in (
+        "/graphql",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        str(program.data_dir),
+        "PostgreSQL",
+    ):
         assert expected in program.output
     command = program.output.partition("Try it:")[2].partition("Ctrl-C")[0]
     words = shlex.split(command.replace("\\\n", " "))
