@@ -30,7 +30,7 @@ def refuse_shared_sessions(url: str) -> None:
         SharedSessionsError: the URL leads to a pooler that gives a session to several in turn.
         psycopg.Error: the database can't be reached.
     """
-    with psycopg.connect(url, connect_timeout=10, autocommit=True) as ours:
+    with _connect(url, autocommit=True) as ours:
         backend, _ = _read_session(ours)
         if backend == ours.info.backend_pid:
             return  # nobody is between us and PostgreSQL, who else would not know its process
@@ -46,11 +46,14 @@ def _is_shared(ours: psycopg.Connection, url: str) -> bool:
     """Whether another connection finds our mark, or we don't while it keeps a session."""
     mark = uuid4().hex
     ours.execute(MARK_SESSION, {"mark": mark})
-    with psycopg.connect(
-        url, connect_timeout=10
-    ) as other:  # in a transaction: it keeps what it has
+    with _connect(url) as other:  # in a transaction: it keeps what it has
         _, others = _read_session(other)
         return others == mark or _read_session(ours)[1] != mark
+
+
+def _connect(url: str, autocommit: bool = False) -> psycopg.Connection:
+    # Nothing is prepared: it would stay in a session that isn't ours.
+    return psycopg.connect(url, autocommit=autocommit, connect_timeout=10, prepare_threshold=None)
 
 
 def _read_session(conn: psycopg.Connection) -> tuple[int, str | None]:

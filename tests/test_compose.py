@@ -208,6 +208,18 @@ def test_no_secret_is_where_other_users_or_containers_see_it(up: Fleet) -> None:
 
 
 @run
+async def test_each_server_tells_its_metrics_inside_to_who_has_the_token(up: Fleet) -> None:
+    token = (up.secrets / "metrics_token").read_text("utf-8")
+    for name in ("app-1", "app-2"):
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{up.ports[name]}", verify=False
+        ) as http:
+            assert (await http.get("/metrics")).status_code == 401
+            told = await http.get("/metrics", headers={"authorization": f"Bearer {token}"})
+            assert "boxoffice_" in told.text
+
+
+@run
 async def test_the_proxy_keeps_metrics_and_large_bodies_out(up: Fleet) -> None:
     async with httpx.AsyncClient(base_url=f"http://{up.address}", verify=False) as http:
         hidden = await http.get("/metrics")
