@@ -9,6 +9,7 @@
 #   make docs     build the documentation's site in .site, from docs/ and the schema
 #   make sdl      write schema/schema.graphql from the code
 #   make manual   write the commands' help into docs/cli.md
+#   make smoke    build the image, start compose.yaml and book a seat: needs Docker
 #   make audit    look for known holes in the pinned dependencies: 0 none, 1 some, 3 nobody to ask
 #   make clean    remove what was installed; the data in .data stays
 
@@ -16,8 +17,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test test-wheel check lint types format bench faults fuzz docs sdl manual audit install install-dev \
-	install-bench install-load install-docs clean
+.PHONY: run test test-wheel check lint types format bench faults fuzz docs sdl manual audit \
+	smoke release-notes install install-dev install-bench install-load install-docs clean
 
 run: install
 	@VENV=$(VENV) exec ./boxoffice serve
@@ -69,6 +70,14 @@ manual: install
 # make itself exits with 2 where this doesn't with 0; `python -m tests.known_holes` has its own status.
 audit: install-dev
 	@$(BIN)/python -m tests.known_holes $(AUDIT_ARGS)
+
+# Of a house of its own, which is gone afterwards.
+smoke:
+	@deploy/smoke.sh
+
+# What the changelog says of TAG=v1.2.3, if it, the version and the changelog agree.
+release-notes:
+	@$(PYTHON) -m docs.changelog $(TAG)
 
 clean:
 	@test ! -e $(VENV) -o -e $(VENV)/pyvenv.cfg || { echo "$(VENV) is no venv of ours" >&2; exit 1; }
