@@ -2,7 +2,6 @@
 
 import json
 import platform
-import tomllib
 from typing import Annotated
 
 import psycopg
@@ -12,7 +11,7 @@ from cli.command import IF_UNUSABLE, command, new_app
 from cli.failure import DIFFERENT, NO_DATABASE, Failure
 from cli.house import database_url
 from db.migrations import MigrationError, compare
-from settings import PROJECT
+from telemetry.process import version as own_version
 
 app = new_app()
 
@@ -32,18 +31,13 @@ def version(
     The schema's is the last migration that was applied; `pending` counts those that
     `boxoffice migrate` would apply.
     """
-    found = {"boxoffice": _own_version(), "python": platform.python_version(), **_of_database()}
+    found = {"boxoffice": own_version(), "python": platform.python_version(), **_of_database()}
     if as_json:
         echo(json.dumps(found))
         return
     width = max(map(len, found))
     for name, value in found.items():
         echo(f"{name:{width}}  {'none' if value is None else value}")
-
-
-def _own_version() -> str:
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
-    return str(project["project"]["version"])
 
 
 def _of_database() -> dict[str, str | int | None]:

@@ -69,9 +69,9 @@ def test_manual_has_the_help_of_every_command_as_it_is_printed() -> None:
     ],
 )
 def test_unusable_command_is_refused_in_words(
-    boxoffice: CommandLine, database_url: str, arguments: tuple[str, ...], said: str
+    boxoffice: CommandLine, shared_database_url: str, arguments: tuple[str, ...], said: str
 ) -> None:
-    ran = boxoffice(*arguments, DATABASE_URL=database_url)
+    ran = boxoffice(*arguments, DATABASE_URL=shared_database_url)
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith("boxoffice: ")
     assert said in ran.err

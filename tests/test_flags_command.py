@@ -23,31 +23,32 @@ from tests.command_line import CommandLine
     ],
 )
 def test_any_json_can_be_set_and_a_word_needs_no_quotes(
-    boxoffice: CommandLine, database_url: str, text: str, value: Any
+    boxoffice: CommandLine, shared_database_url: str, text: str, value: Any
 ) -> None:
-    ran = boxoffice("flags", "set", "a-flag", text, "--json", DATABASE_URL=database_url)
+    ran = boxoffice("flags", "set", "a-flag", text, "--json", DATABASE_URL=shared_database_url)
     assert ran.status == 0
     flag = json.loads(ran.out)
     assert flag["value"] == value
     assert (flag["key"], flag["percentage"]) == ("a-flag", 100)
     assert flag["changedBy"] == f"cli:{getpass.getuser()}"
-    assert boxoffice("flags", "list", "--json", DATABASE_URL=database_url).out == ran.out
+    assert boxoffice("flags", "list", "--json", DATABASE_URL=shared_database_url).out == ran.out
 
 
 @pytest.mark.parametrize(
     "text", ['{"seats": 6', "two words", "NaN1 ", "", "[1,]", "Infinity ", "null"]
 )
 def test_what_is_neither_json_nor_a_word_is_refused(
-    boxoffice: CommandLine, database_url: str, text: str
+    boxoffice: CommandLine, shared_database_url: str, text: str
 ) -> None:
-    ran = boxoffice("flags", "set", "a-flag", text, DATABASE_URL=database_url)
+    ran = boxoffice("flags", "set", "a-flag", text, DATABASE_URL=shared_database_url)
     assert (ran.status, ran.out) == (2, "")
     assert "VALUE" in ran.err
 
 
-def test_every_mistake_is_told_at_once(boxoffice: CommandLine, database_url: str) -> None:
+def test_every_mistake_is_told_at_once(boxoffice: CommandLine, shared_database_url: str) -> None:
     ran = boxoffice(
-        *("flags", "set", "A Flag", "9e999", "--percentage", 101), DATABASE_URL=database_url
+        *("flags", "set", "A Flag", "9e999", "--percentage", 101),
+        DATABASE_URL=shared_database_url,
     )
     assert (ran.status, ran.out) == (2, "")
     told = [line.partition(":")[0] for line in ran.err.removeprefix("boxoffice: ").splitlines()]
