@@ -20,7 +20,7 @@ from booking.commands import (
     SeatsUnavailable,
     TooManyHeld,
 )
-from booking.decision import Decision
+from booking.decision import Choice, Decision
 from booking.model import BookingStatus, FailureReason
 from db.errors import Disconnected, Interrupted, LockTimeout, Unavailable
 from telemetry import metrics
@@ -51,6 +51,8 @@ class Tally:
     def __init__(self, decision: Decision, began_at: float, now: float) -> None:
         """Take the decision, and when it was begun with and committed, on the desk's clock."""
         self._decision, self._began_at = decision, began_at
+        for choice in decision.choices:
+            _count_choice(choice)
         metrics.DESK_TRANSACTION.observe(now - began_at)
         metrics.DESK_DECISION.observe(decision.seconds)
         metrics.DESK_BATCH.observe(len(decision.outcomes))
@@ -95,6 +97,16 @@ class Tally:
         """The bookings that were cancelled in this transaction."""
         changed = (*self._decision.moved, *self._decision.created)
         return {b.id for b in changed if b.failure_reason is FailureReason.CANCELLED}
+
+
+def _count_choice(choice: Choice) -> None:
+    strategy = choice.strategy.value
+    outcome = "no_room" if not choice.pieces else "together" if choice.pieces == 1 else "split"
+    metrics.SEAT_CHOICES.add(strategy, outcome)
+    metrics.SEAT_CHOICE_SECONDS.observe(choice.seconds, strategy)
+    if choice.pieces:
+        metrics.SEATS_CHOSEN.add(strategy, by=choice.seats)
+        metrics.PIECES_CHOSEN.add(strategy, by=choice.pieces)
 
 
 def count_failure(error: Exception) -> None:

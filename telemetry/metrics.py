@@ -8,10 +8,13 @@ from telemetry.families import Counter, Gauge, Histogram
 SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 # What is decided in memory takes a hundredth of that.
 SHORTEST = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
+# Choosing seats takes a tenth of that again.
+BRIEFEST = (0.000005, 0.00001, 0.000025, *SHORTEST[:-2])
 # A hold is put on record within two seconds of its deadline.
 LATE = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
+STRATEGIES = ("best", "tight")
 OUTCOMES = {
     "book": (
         "pending",
@@ -74,6 +77,31 @@ DESK_FAILURES = Counter(
     "The desk's transactions that failed, by what was in their way.",
     ("reason",),
     [("locked",), ("interrupted",), ("disconnected",), ("unavailable",), ("fault",)],
+)
+
+SEAT_CHOICES = Counter(
+    "boxoffice_seat_choices_total",
+    "Choices of seats for bookings by count: all side by side, in several pieces, or no room.",
+    ("strategy", "outcome"),
+    product(STRATEGIES, ("together", "split", "no_room")),
+)
+SEATS_CHOSEN = Counter(
+    "boxoffice_seat_choice_seats_total",
+    "Seats that were chosen for bookings by count.",
+    ("strategy",),
+    product(STRATEGIES),
+)
+PIECES_CHOSEN = Counter(
+    "boxoffice_seat_choice_pieces_total",
+    "Groups of neighbours that the chosen seats are.",
+    ("strategy",),
+    product(STRATEGIES),
+)
+SEAT_CHOICE_SECONDS = Histogram(
+    "boxoffice_seat_choice_seconds",
+    "How long it took to choose seats for a booking by count, or to find that there is no room.",
+    BRIEFEST,
+    ("strategy",),
 )
 
 EXPIRY_LAG = Histogram(
