@@ -43,6 +43,7 @@ from flags.seat_choice import SeatChoice
 from jobs.sweeper import start_sweeping
 from resolvers.api import schema
 from resolvers.office import Office
+from schema.errors import Failure
 from server.gauges import tell_of_house, tell_of_parts
 from settings import Settings
 from telemetry import operations
@@ -50,6 +51,7 @@ from telemetry.log import flush_log
 from telemetry.operation_counts import count_operation
 from telemetry.process import tell_of_process
 from telemetry.pulse import all_numbers, beat
+from telemetry.request_log import begin_request_log
 from transport.graphql_app import GraphQLApp
 from transport.last_call import last_call
 from transport.last_resort import LastResort
@@ -180,12 +182,14 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 def _begin_to_count(app: Starlette) -> None:
-    """Have the metrics know what there is."""
+    """Have the metrics and the log know what there is."""
     office: Office = app.state.office
     tell_of_process()
     tell_of_parts(office.database, office.desk, office.seat_maps, lambda: graphql.open_sockets)
     tell_of_house(app.state.overview)
     operations.listen(count_operation)
+    begin_request_log()
+    Failure.name_request = staticmethod(operations.request_id)
 
 
 def _start_tracing(settings: Settings) -> Callable[[], Coroutine[Any, Any, None]] | None:
@@ -245,7 +249,9 @@ class BoxOfficeApp(GraphQLApp):
 
     async def make_context(self, sender: Sender) -> dict[str, Any]:
         self.origins.check(sender)
-        return {"office": self.office, "caller": await self.admit(sender)}
+        caller = await self.admit(sender)
+        operations.called_by(caller.kind)
+        return {"office": self.office, "caller": caller}
 
     async def admit(self, sender: Sender) -> Caller:
         """Say who calls, or refuse them."""

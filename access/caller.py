@@ -32,6 +32,14 @@ class Caller:
     name: str | None = None
     expires_at: float | None = None
 
+    @property
+    def kind(self) -> str:
+        """What they are to the box office, in a word."""
+        return _KINDS[self.role]
+
+
+_KINDS = {role: role.name.lower() for role in Role}
+
 
 def visitor(address: str) -> Caller:
     """Who calls from an address, and shows nothing."""

@@ -43,7 +43,7 @@ _no_operation = NoOperation()
 
 for module, name, stand_in in (
     (tally, "Tally", NoTally),
-    (operations, "begin", lambda: _no_operation),
+    (operations, "begin", lambda *_: _no_operation),
     (operations, "known", nothing),
     (pulse, "beat", no_beat),
     (Counter, "add", nothing),

@@ -1,7 +1,8 @@
 """What a client is told of an error: its code, and nothing of ours where we had not foreseen it."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -88,8 +89,11 @@ class Unavailable(ApiError):
 class Failure:
     """What fails in one request that we had not foreseen: logged once each, under one id.
 
-    The id is made when something fails.
+    Attributes:
+        name_request: what gives the request's id; asked when something fails.
     """
+
+    name_request: Callable[[], str] = staticmethod(partial(token_hex, REQUEST_ID_BYTES))
 
     def __init__(self) -> None:
         self._id = ""
@@ -97,7 +101,7 @@ class Failure:
 
     def log(self, error: Exception) -> str:
         """Log an error with its traceback, and return the request's id."""
-        self._id = self._id or token_hex(REQUEST_ID_BYTES)
+        self._id = self._id or Failure.name_request()
         if id(error) not in self._logged:
             self._logged.add(id(error))
             log.error("Unexpected error, request %s", self._id, exc_info=error)

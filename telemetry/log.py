@@ -17,6 +17,7 @@ from typing import Any, Literal
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict
 
+from telemetry import operations, traces
 from telemetry.discretion import Discretion
 from telemetry.log_stream import LogStream
 
@@ -38,6 +39,7 @@ class Lines(ProcessorFormatter):
     """
 
     def __init__(self, secrets: Sequence[str] = (), form: Form = "text") -> None:
+        self.form = form
         self.discretion = Discretion(secrets)
         write = _as_json if form == "json" else _as_text
         super().__init__(
@@ -55,6 +57,7 @@ class Lines(ProcessorFormatter):
             "logger": record.name,
             "event": str(event.pop("event")).strip(),
             **event,
+            **_circumstances(),
         }
         if error and error[0]:
             arranged["exception"] = self.formatException(error)
@@ -69,6 +72,16 @@ class Lines(ProcessorFormatter):
         if value is None or isinstance(value, bool | int | float):
             return value
         return self.discretion.hide(str(value))
+
+
+def _circumstances() -> dict[str, str]:
+    """The request and the trace that a record belongs to."""
+    found: dict[str, str] = {}
+    if operation := operations.under_way():
+        found["request_id"] = operation.request_id
+    if trace_id := traces.trace_id():
+        found["trace_id"] = trace_id
+    return found
 
 
 def timestamp(seconds: float) -> str:

@@ -9,8 +9,10 @@ more. An error that is a member of a mutation's union is `ok` here: the operatio
 for, and what came of the booking is counted by the desk.
 """
 
+import re
 from collections.abc import Callable
 from contextvars import ContextVar
+from random import Random
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -28,6 +30,15 @@ UNKNOWN = "unknown"
 MAX_NAMES = 100
 LONGEST_NAME = 64
 OTHER = "other"
+# What a client or a proxy may call a request: nothing that could be more than a word.
+REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+_random = Random()
+
+
+def new_request_id() -> str:
+    """An id that is looked for in the logs of days: no two are alike among billions."""
+    return f"{_random.getrandbits(64):016x}"
 
 
 class Running:
@@ -40,11 +51,27 @@ class Running:
         seconds: how long it took, once it has ended; a subscription, how long somebody listened.
         status: of the HTTP answer; 0 where there is none.
         spans: its traces, where there are any.
+        client: who asks: a visitor, a customer or an admin.
+        id_is_theirs: whether the request's id is the client's.
     """
 
-    __slots__ = ("_began_at", "name", "outcome", "seconds", "spans", "status", "type")
+    __slots__ = (
+        "_began_at",
+        "_request_id",
+        "client",
+        "id_is_theirs",
+        "name",
+        "outcome",
+        "seconds",
+        "spans",
+        "status",
+        "type",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, request_id: str | None = None) -> None:
+        self.id_is_theirs = request_id is not None and bool(REQUEST_ID.fullmatch(request_id))
+        self._request_id = request_id if self.id_is_theirs else None
+        self.client = UNKNOWN
         self.spans: Request | None = None
         self.status = 0
         self.name = self.type = UNKNOWN
@@ -62,6 +89,13 @@ class Running:
             self.fail("INTERNAL" if isinstance(error, Exception) else GONE)
         self.end()
 
+    @property
+    def request_id(self) -> str:
+        """What the request is called in the log, in a masked error and to the client."""
+        if self._request_id is None:
+            self._request_id = new_request_id()
+        return self._request_id
+
     def fail(self, code: str) -> None:
         """Take down an error's code, unless one came before.
 
@@ -74,7 +108,7 @@ class Running:
         """Tell all who listen, unless it was none: a page was asked for, not an operation."""
         self.seconds = perf_counter() - self._began_at
         if self.spans is not None:
-            self.spans.end(self.outcome, self.status)
+            self.spans.end(self.outcome, self.status, self.request_id)
         if self.name != UNKNOWN or self.outcome != OK:
             for listen in _listeners:
                 listen(self)
@@ -86,7 +120,9 @@ _listeners: list[Listener] = []
 _under_way: ContextVar[Running | None] = ContextVar("operation", default=None)
 
 
-def begin(method: str | None = None, traceparent: str | None = None) -> Running:
+def begin(
+    method: str | None = None, traceparent: str | None = None, request_id: str | None = None
+) -> Running:
     """Begin an operation; it is the one of this task, which has no other, and of what comes of it.
 
     To be ended once, by `end` or as a block.
@@ -94,8 +130,9 @@ def begin(method: str | None = None, traceparent: str | None = None) -> Running:
     Args:
         method: of the HTTP request that it came with, if it did.
         traceparent: the trace that it is to be a part of, as W3C's header has it.
+        request_id: what the client calls it. What is no REQUEST_ID is not taken.
     """
-    running = Running()
+    running = Running(request_id)
     _under_way.set(running)
     if traces.tracing is not None:
         running.spans = traces.tracing.begin(method, traceparent)
@@ -105,6 +142,18 @@ def begin(method: str | None = None, traceparent: str | None = None) -> Running:
 def under_way() -> Running | None:
     """The operation that this task is for."""
     return _under_way.get()
+
+
+def request_id() -> str:
+    """The id of the request that this task is for, or a new one."""
+    running = _under_way.get()
+    return running.request_id if running else new_request_id()
+
+
+def called_by(client: str) -> None:
+    """Say who asks for the operation under way."""
+    if running := _under_way.get():
+        running.client = client
 
 
 def known(name: str, type_: str) -> None:
@@ -121,10 +170,12 @@ def failed(code: str) -> None:
         running.fail(code)
 
 
-def refused(code: str) -> None:
+def refused(code: str, status: int = 0) -> Running:
     """Tell of an operation that was refused before anybody looked at it."""
     with Running() as running:
         running.fail(code)
+        running.status = status
+    return running
 
 
 def listen(listener: Listener) -> None:

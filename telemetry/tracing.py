@@ -62,10 +62,11 @@ class Request:
         span = self._http or self._operation
         return _hex_of(span) if span else ""
 
-    def end(self, outcome: str, status: int) -> None:
+    def end(self, outcome: str, status: int, request_id: str) -> None:
         """It has ended."""
         if self._operation:
             _fail(self._operation, outcome)
+            self._operation.set_attribute("boxoffice.request.id", request_id)
             self._operation.end()
         if self._http:
             _fail(self._http, outcome if status >= 500 else "ok")

@@ -54,8 +54,10 @@ def answers_in(received: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def lines_of(head: bytes) -> set[bytes]:
-    """The lines of a head, in any order; of the date, which goes on, only that it is there."""
-    return {line[:5] if line.startswith(b"date:") else line for line in head.split(b"\r\n")}
+    """The lines of a head, in any order; of what is always another, only that it is there."""
+    changing = (b"date", b"x-request-id")
+    names = {line: line.partition(b":")[0] for line in head.split(b"\r\n")}
+    return {name if name in changing else line for line, name in names.items()}
 
 
 CLOSE = request("connection: close")

@@ -46,7 +46,7 @@ from transport.bodies import (
 from transport.event_stream import EventStream, Watch, encoded_event
 from transport.hints import hints
 from transport.pages import NO_POWERS, policy_of
-from transport.plain_post import PlainPost, read_plain_head, read_plain_post, replay
+from transport.plain_post import Answer, PlainPost, read_plain_head, read_plain_post, replay
 from transport.sender import Sender, sender_of
 from transport.stalls import in_time
 from transport.web_socket import SocketAdapter, SocketHandler
@@ -111,9 +111,15 @@ def status_of(answer: Any, media_type: str) -> int:
     return STATUS[code]
 
 
-async def send_whole(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+async def send_whole(
+    send: Send, status: int, content_type: bytes, body: bytes, request_id: bytes
+) -> None:
     """Send an answer that is whole already."""
-    headers = [(b"content-length", b"%d" % len(body)), (b"content-type", content_type)]
+    headers = [
+        (b"content-length", b"%d" % len(body)),
+        (b"content-type", content_type),
+        (b"x-request-id", request_id),
+    ]
     if status >= 400:
         headers += hints(status, body)
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -158,16 +164,18 @@ class GraphQLApp(GraphQL[Any, None]):
                 return
             receive = replay(message, receive)
         request = Request(scope, receive)
-        with operations.begin(request.method, request.headers.get("traceparent")) as operation:
+        trace, id_ = map(request.headers.get, ("traceparent", "x-request-id"))
+        with operations.begin(request.method, trace, id_) as operation:
             response = await self.respond(request)
             operation.status = response.status_code
+            response.raw_headers.append((b"x-request-id", operation.request_id.encode()))
             await response(scope, receive, send)
 
     async def answer_plainly(
         self, post: PlainPost, media_type: str, sender: Sender
-    ) -> tuple[int, bytes, bytes] | None:
+    ) -> Answer | None:
         """Answer by the short way; None if nothing was done, and the long way is to be taken."""
-        operation = operations.begin("POST", sender.traceparent)
+        operation = operations.begin("POST", sender.traceparent, sender.request_id)
         try:
             result = await self.schema.execute(
                 post.query,
@@ -191,14 +199,14 @@ class GraphQLApp(GraphQL[Any, None]):
             status, body = STATUS["UNAVAILABLE"], CUT_OFF
         operation.status = status
         operation.end()
-        return status, _CONTENT_TYPES[media_type], body
+        return status, _CONTENT_TYPES[media_type], body, operation.request_id.encode()
 
-    def refuse_plainly(self, media_type: str) -> tuple[int, bytes, bytes]:
+    def refuse_plainly(self, media_type: str) -> Answer:
         """Answer where too many have come to hear what they ask for."""
         metrics.OVERLOADED.add("door")
-        operations.refused("UNAVAILABLE")
         status = STATUS["UNAVAILABLE"] if media_type == GRAPHQL else 200
-        return status, _CONTENT_TYPES[media_type], CROWDED
+        operation = operations.refused("UNAVAILABLE", status)
+        return status, _CONTENT_TYPES[media_type], CROWDED, operation.request_id.encode()
 
     async def make_context(self, sender: Sender) -> dict[str, Any]:
         """What resolvers find in their context; an error of the contract's refuses the sender."""
@@ -230,6 +238,11 @@ class GraphQLApp(GraphQL[Any, None]):
         if passage := context["passage"]:
             passage.become(context["caller"])
         return UNSET
+
+    def kind_of(self, context: Any) -> str:
+        """What a caller is to the house."""
+        caller: Caller | None = context.get("caller")
+        return caller.kind if caller else operations.UNKNOWN
 
     def watch(self, context: Any) -> Watch | None:
         """What waits until a caller is no longer who they were; None where that never happens."""

@@ -16,11 +16,8 @@ from transport.last_call import last_call
 from transport.pages import WRITTEN
 from transport.parting import PartingProtocol
 from transport.patient_protocol import BODY
-from transport.plain_post import PlainPost, read_plain_head, read_plain_post
+from transport.plain_post import Answer, PlainPost, read_plain_head, read_plain_post
 from transport.sender import Sender
-
-Answer = tuple[int, bytes, bytes]
-"""Status, content type and body."""
 
 PlainPosts = Callable[[PlainPost, str, Sender], Awaitable[Answer | None]]
 """What answers plain POSTs in a media type, given who sent them; None if nothing was done, and ASGI
@@ -156,7 +153,9 @@ class HttpProtocol(PartingProtocol):
         if not (cycle.disconnected or self.transport.is_closing()):
             self._write(cycle, *answer)
 
-    def _write(self, cycle: _Cycle, status: int, content_type: bytes, body: bytes) -> None:
+    def _write(
+        self, cycle: _Cycle, status: int, content_type: bytes, body: bytes, request_id: bytes
+    ) -> None:
         """Send an answer in one write."""
         if last_call.given and not self.pipeline:
             cycle.keep_alive = False
@@ -171,7 +170,10 @@ class HttpProtocol(PartingProtocol):
         if status >= 400:
             head += [b"%b: %b\r\n" % hint for hint in hints(status, body)]
         length = len(body)
-        head.append(b"content-length: %d\r\ncontent-type: %b\r\n\r\n" % (length, content_type))
+        head.append(
+            b"content-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n\r\n"
+            % (length, content_type, request_id)
+        )
         self.transport.write(b"".join((*head, body)))
         cycle.response_complete = True
         if not cycle.keep_alive:

@@ -16,6 +16,8 @@ from transport.bodies import MAX_BODY_BYTES, negotiate, prefers_stream, require_
 from transport.sender import Sender
 
 Header = tuple[bytes, bytes]
+Answer = tuple[int, bytes, bytes, bytes]
+"""Status, content type, body and the request's id."""
 
 # Clients send few combinations of headers; a memory of them saves reading each time.
 MAX_REMEMBERED = 256
@@ -69,6 +71,8 @@ def read_plain_head(headers: Iterable[Header], sender: Sender) -> str | None:
             sender.forwarded_for = value.decode("latin-1")
         elif name == b"traceparent":
             sender.traceparent = value.decode("latin-1")
+        elif name == b"x-request-id":
+            sender.request_id = value.decode("latin-1")
     if sender.host is None or not 0 < length <= MAX_LENGTH_DIGITS:
         return None  # of no length that is known before, or perhaps to be refused for it
     asked = content_type or b"", accept or b""

@@ -16,6 +16,7 @@ class Sender:
         host: whom the sender takes us for.
         forwarded_for: the addresses that proxies say it came through, as they wrote them.
         traceparent: the trace that it is a part of.
+        request_id: what it is called.
     """
 
     peer: str = ""
@@ -24,6 +25,7 @@ class Sender:
     host: str | None = None
     forwarded_for: str | None = None
     traceparent: str | None = None
+    request_id: str | None = None
 
 
 def sender_of(connection: HTTPConnection) -> Sender:
@@ -36,4 +38,5 @@ def sender_of(connection: HTTPConnection) -> Sender:
         headers.get("host"),
         ", ".join(headers.getlist("x-forwarded-for")) or None,
         headers.get("traceparent"),
+        headers.get("x-request-id"),
     )

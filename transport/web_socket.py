@@ -187,7 +187,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def run_operation(self, operation: Any) -> None:
         """Run it to its end. What fails on the way is an error: Strawberry calls it complete."""
-        with operations.begin():
+        with operations.begin() as running:
+            running.client = self.view.kind_of(self.context)
             try:
                 await self._run(operation)
             except WebSocketDisconnected:
