@@ -1,5 +1,6 @@
 """What is counted at the desk: each command's outcome, and each transaction."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cached_property
 from uuid import UUID
@@ -38,11 +39,9 @@ _OUTCOMES: Mapping[type[Outcome], str] = {
 
 
 # Most commands are bookings that are made; to find out so much has to cost next to nothing.
-_MADE = {
-    status: metrics.BOOKINGS.cell("book", status.lower())
-    for status in (BookingStatus.PENDING, BookingStatus.CONFIRMED)
-}
-_WAIT = metrics.DESK_WAIT.cell()
+_PENDING = metrics.BOOKINGS.cell("book", "pending")
+_CONFIRMED = metrics.BOOKINGS.cell("book", "confirmed")
+_WAIT, _WAITS = metrics.DESK_WAIT.cell(), metrics.DESK_WAIT.bounds
 
 
 class Tally:
@@ -64,13 +63,16 @@ class Tally:
 
     def count(self, command: Command, outcome: Outcome, came_at: float) -> None:
         """Count one command, which came at a time on the desk's clock."""
-        metrics.DESK_WAIT.enter(self._began_at - came_at, _WAIT)
+        wait = self._began_at - came_at
+        _WAIT[0] += wait
+        _WAIT[1 + bisect_left(_WAITS, wait)] += 1
         if (
             type(command) is Book
             and type(outcome) is Done
             and outcome.booking.id is command.booking_id
         ):
-            _MADE[outcome.booking.status][0] += 1
+            held = outcome.booking.status is BookingStatus.PENDING
+            (_PENDING if held else _CONFIRMED)[0] += 1
         elif type(outcome) is not Expired:
             metrics.BOOKINGS.add(_COMMANDS[type(command)], self._word(command, outcome))
 

@@ -42,8 +42,11 @@ class Family:
         return [0.0]
 
     def cell(self, *labels: str) -> Cell:
-        """The cell for these labels, which stays the same: to be kept where each call counts."""
-        return self.cells.setdefault(labels, self.empty())
+        """The cell for these labels, which stays the same: to be kept where each call costs."""
+        cell = self.cells.get(labels)
+        if cell is None:
+            cell = self.cells[labels] = self.empty()
+        return cell
 
     def now(self) -> Cells:
         """All its numbers as they are."""
@@ -100,10 +103,7 @@ class Histogram(Family):
 
     def observe(self, value: float, *labels: str) -> None:
         """Take down one."""
-        self.enter(value, self.cell(*labels))
-
-    def enter(self, value: float, cell: Cell) -> None:
-        """Take down one in its cell."""
+        cell = self.cell(*labels)
         cell[0] += value
         cell[1 + bisect_left(self.bounds, value)] += 1
 

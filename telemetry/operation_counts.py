@@ -1,9 +1,10 @@
 """What is counted of the operations that end."""
 
+from bisect import bisect_left
 from functools import cache
 
 from telemetry.families import Cell
-from telemetry.metrics import OPERATION_SECONDS, OPERATIONS
+from telemetry.metrics import OPERATION_SECONDS, OPERATIONS, SHORT
 from telemetry.operations import Running
 
 # A subscription lasts as long as somebody listens, and what is unknown was not run.
@@ -15,7 +16,8 @@ def count_operation(operation: Running) -> None:
     count, times = _cells(operation.name, operation.type, operation.outcome)
     count[0] += 1
     if times:
-        OPERATION_SECONDS.enter(operation.seconds, times)
+        times[0] += operation.seconds
+        times[1 + bisect_left(SHORT, operation.seconds)] += 1
 
 
 @cache  # names are bounded, and so are the rest

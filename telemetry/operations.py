@@ -76,7 +76,6 @@ class Running:
         self.status = 0
         self.name = self.type = UNKNOWN
         self.outcome = OK
-        self.seconds = 0.0
         self._began_at = perf_counter()
 
     def __enter__(self) -> "Running":

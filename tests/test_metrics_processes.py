@@ -169,3 +169,12 @@ def test_without_a_directory_each_tells_of_itself(tmp_path: Path) -> None:
 
 def test_numbers_of_another_version_are_no_part_of_ours() -> None:
     assert add_up([{(): [1.0, 2.0]}, {(): [1.0, 2.0, 3.0]}, {(): [3.0, 4.0]}]) == {(): [4.0, 6.0]}
+
+
+def test_the_benchs_server_without_metrics_counts_nothing_in_any_process(
+    database_url: str,
+) -> None:
+    with serve(database_url, "bench.unmeasured", WEB_CONCURRENCY="2") as server:
+        ask_both(server)
+        seen = [scrape(server) for _ in range(10)]
+    assert all(not (told.sum(ENDED) or told.sum("boxoffice_sweeps_total")) for told in seen)
