@@ -191,21 +191,25 @@ def test_each_command_waits_and_is_settled_in_a_batch(served: Served, sale: Sale
 def test_a_show_that_somebody_has_locked_is_seen(
     served: Served, sale: Sale, shared_database_url: str
 ) -> None:
-    show_id = parse_show_id(sale.id)
+    failures, overdue = "boxoffice_desk_failures_total", "boxoffice_oldest_overdue_hold_seconds"
+    locked = scrape(served).sum(failures, reason="locked") or 0
     id_ = sale.book(1)["id"]
     with psycopg.connect(shared_database_url) as conn, ThreadPoolExecutor() as threads:
-        conn.execute("SELECT FROM shows WHERE id = %s FOR UPDATE", [show_id])
-        booking = threads.submit(sale.book, 2)
-        becomes(served, "boxoffice_desk_failures_total", lambda found: found >= 1, reason="locked")
-        waiter = threads.submit(sale.book, 3)
-        becomes(served, "boxoffice_desk_waiting_commands", lambda found: found == 1)
+
+        def come(number: int) -> None:
+            given = {"showId": sale.id, "seatNumbers": [number], "userName": "Ada"}
+            threads.submit(ask, served, BOOK, None, input=given)
+
+        conn.execute("SELECT FROM shows WHERE id = %s FOR UPDATE", [parse_show_id(sale.id)])
+        come(2)
+        becomes(served, failures, lambda found: found > locked, reason="locked")
+        come(3)
+        becomes(served, "boxoffice_desk_waiting_commands", lambda found: found > 0)
         lapsed(shared_database_url, id_)
-        becomes(served, "boxoffice_oldest_overdue_hold_seconds", lambda found: found > 0)
+        becomes(served, overdue, lambda found: found > 0)
         conn.rollback()
-        booking.result()
-        waiter.result()
     becomes(served, "boxoffice_desk_waiting_commands", lambda found: found == 0)
-    becomes(served, "boxoffice_oldest_overdue_hold_seconds", lambda found: found == 0)
+    becomes(served, overdue, lambda found: found == 0)
 
 
 def test_connections_that_break_are_counted(
