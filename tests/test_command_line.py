@@ -1,5 +1,6 @@
 """The command line: how commands are found and explained, and how they refuse what is unusable."""
 
+import json
 import os
 import re
 import shlex
@@ -100,6 +101,7 @@ def test_database_that_cannot_be_had_is_another_status_and_tells_no_password(
 def test_a_fault_of_ours_is_told_with_its_traceback_and_without_secrets() -> None:
     """In a process of its own, which has a log."""
     program = """
+import json
 import os
 from cli import audit, commands
 
@@ -123,3 +125,16 @@ commands.main(["audit"])
     assert "RuntimeError: signed with ***" in ran.stderr
     assert SECRET not in ran.stderr
     assert "whole-password" not in ran.stderr
+
+
+def test_keys_are_listed_for_programs_and_never_told_again(
+    boxoffice: CommandLine, database_url: str
+) -> None:
+    made = boxoffice("apikey", "create", "nightly report", DATABASE_URL=database_url).out.strip()
+    _, number, secret = made.split("_", 2)
+    assert boxoffice("apikey", "revoke", number, DATABASE_URL=database_url).status == 0
+    listed = boxoffice("apikey", "list", "--json", DATABASE_URL=database_url)
+    [key] = map(json.loads, listed.lines)
+    assert (key["id"], key["name"]) == (int(number), "nightly report")
+    assert key["createdAt"] < key["revokedAt"]
+    assert secret not in listed.out
