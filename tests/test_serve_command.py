@@ -10,7 +10,7 @@ import httpx
 
 from tests.serving import PROJECT, read_address
 
-PATIENCE = 20
+PATIENCE = 30
 
 
 def test_the_process_that_was_started_is_the_server(database_url: str) -> None:
@@ -25,7 +25,9 @@ def test_the_process_that_was_started_is_the_server(database_url: str) -> None:
     try:
         address = read_address(process)
         assert address.startswith("127.0.0.1:")
-        assert httpx.get(f"http://{address}/readyz", verify=False).status_code == 200
+        assert (
+            httpx.get(f"http://{address}/readyz", verify=False, timeout=PATIENCE).status_code == 200
+        )
         below = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in below]
         assert sum("spawn_main" in command for command in commands) == 2
