@@ -1,6 +1,7 @@
 """The people of the load test: who they are, which seats they like, how long things took them."""
 
 import random
+import re
 from collections import Counter
 from itertools import islice, takewhile
 from statistics import mean, median
@@ -12,6 +13,7 @@ from cli.load import people
 from cli.load.histogram import GROWTH, SHORTEST, Histogram
 from cli.load.people import Ending, draw_arrivals, draw_person
 from cli.load.seats import SeatMap
+from settings import PROJECT
 
 MANY = 4_000
 
@@ -131,3 +133,17 @@ def test_distribution_falls_to_nothing() -> None:
     assert steps == sorted(steps)
     assert steps[-1][1] == 0
     assert abs(next(longer for seconds, longer in steps if seconds >= 0.05) - 0.5) < 0.03
+
+
+def test_manual_says_of_people_what_they_are() -> None:
+    text = (PROJECT / "docs" / "load.md").read_text("utf-8")
+    thinking = [people.BROWSES, people.LOOKS, people.PICKS, people.DECIDES, people.REGRETS]
+    told = re.findall(r"(\d+) s\b", text.partition("| browse |")[2].partition("Times to think")[0])
+    assert told == [f"{time.median:g}" for time in thinking]
+    parties, endings = people.PARTIES, people.ENDINGS
+    sizes = ", ".join(f"{size} ({100 * parties[size]:.0f} %)" for size in (1, 2, 3, 4))
+    assert f"for {sizes}, 5 or 6 ({100 * parties[5]:.0f} % each)" in text
+    assert f"{100 * people.AT_ONCE:.0f} % confirmed at once" in text
+    confirm, let_go, cancel, both = (f"{100 * part:.0f} %" for part in endings.values())
+    assert f"confirm ({confirm}), let the hold expire ({let_go}), cancel ({cancel})" in text
+    assert f"cancel 5 s later ({both})" in text
