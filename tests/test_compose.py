@@ -2,9 +2,7 @@
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from itertools import count
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,17 +17,15 @@ from websockets.typing import Subprotocol
 from db import limits
 from db.embedded.server import PostgresServer
 from tests.conftest import url_of
-from tests.crowd import BOOK, run
-from tests.fleet import COMPOSE, Fleet, fleet, needs, rewritten
+from tests.crowd import run
+from tests.customers import Sale, admin
+from tests.daemons import needs, rewritten
+from tests.fleet import Fleet, fleet, service
+from tests.pooler import COMPOSE
 
 pytestmark = needs("pgbouncer", "nginx")
 
-CREATE = "mutation ($input: CreateShowInput!) { createShow(input: $input) { ... on Show { id } } }"
 WATCH = "subscription ($id: ID!) { seatMap(showId: $id) { version seats { number status } } }"
-SHOW = {"name": "Composed", "startTime": "2031-05-01T19:30:00Z", "totalSeats": 5_000}
-BOOKERS = 8
-# What a proxy says where a server broke off, or doesn't answer.
-COME_AGAIN = {502, 503, 504}
 CONNECTIONS = limits.POOL_SIZE + limits.LINES
 
 TAKEN_OF_THE_LAST_SHOW = (
@@ -68,73 +64,6 @@ def up(postgres: PostgresServer, database: str) -> Iterator[Fleet]:
     """What `docker compose up` brings."""
     with fleet(postgres, database, user=database) as going:
         yield going
-
-
-class Client:
-    """An admin at the proxy, who asks again with the same key where that failed."""
-
-    def __init__(self, up: Fleet, http: httpx.AsyncClient) -> None:
-        self._url, self._http = f"http://{up.address}/graphql", http
-        self._http.headers["authorization"] = f"Bearer {up.run('boxoffice', 'token', '--admin')}"
-
-    async def ask(self, query: str, **variables: Any) -> Any:
-        body = {"query": query, "variables": variables}
-        for _ in range(3):
-            answer = await self._http.post(self._url, json=body)
-            if answer.status_code == 200 and "errors" not in answer.json():
-                return answer.json()["data"]
-            assert answer.status_code in COME_AGAIN, answer.text
-        raise AssertionError(answer.text)
-
-    async def book(self, show: str, seat: int) -> Any:
-        given = {
-            "showId": show,
-            "seatNumbers": [seat],
-            "userName": "Ada",
-            "idempotencyKey": f"seat {seat}",
-        }
-        return (await self.ask(BOOK, input=given))["bookSeats"]
-
-    async def create(self) -> str:
-        show: str = (await self.ask(CREATE, input=SHOW))["createShow"]["id"]
-        return show
-
-
-class Sale:
-    """Many who book one seat after another until the block ends, none of whom may fail."""
-
-    def __init__(self, client: Client, show: str) -> None:
-        self.booked: list[int] = []
-        self._client, self._show, self._seats = client, show, count(1)
-        self._stopping = False
-
-    async def __aenter__(self) -> "Sale":
-        self._bookers = [asyncio.create_task(self._book()) for _ in range(BOOKERS)]
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        self._stopping = True
-        await asyncio.gather(*self._bookers)
-
-    async def goes_on(self) -> None:
-        """Wait until some more is booked."""
-        aim = len(self.booked) + 50
-        while len(self.booked) < aim:
-            failed, _ = await asyncio.wait(self._bookers, timeout=0.02)
-            for booker in failed:
-                booker.result()
-
-    async def _book(self) -> None:
-        while not self._stopping:
-            made = await self._client.book(self._show, seat := next(self._seats))
-            assert made["__typename"] == "Booking", made
-            self.booked.append(seat)
-
-
-@asynccontextmanager
-async def admin(up: Fleet) -> AsyncIterator[Client]:
-    async with httpx.AsyncClient(timeout=20, verify=False) as http:
-        yield Client(up, http)
 
 
 async def _watch_socket(up: Fleet, show: str, seen: asyncio.Queue[Any]) -> None:
@@ -195,6 +124,13 @@ async def test_servers_are_replaced_one_by_one_and_who_repeats_a_key_sees_no_fai
         [(used,)] = conn.execute(CONNECTIONS_IN_USE).fetchall()
     assert sorted(seat for (seat,) in taken) == sorted(sale.booked)
     assert used <= 2 * CONNECTIONS
+
+
+@needs("wget")
+def test_the_health_check_of_the_proxy_goes_through_it_to_a_server(up: Fleet) -> None:
+    _, *command = service("proxy")["healthcheck"]["test"]
+    checked = [word.replace("127.0.0.1:8080", up.address) for word in command]
+    subprocess.run(checked, check=True, timeout=10)
 
 
 def test_no_secret_is_where_other_users_or_containers_see_it(up: Fleet) -> None:

@@ -17,7 +17,8 @@ from cryptography.x509.oid import NameOID
 from db.embedded.account import choose_account
 from db.embedded.server import PostgresServer
 from tests.conftest import name_of
-from tests.fleet import needs, pgbouncer, workshop
+from tests.daemons import needs, workshop
+from tests.pooler import pgbouncer
 from tests.serving import PROJECT, serve
 
 pytestmark = needs("pgbouncer")

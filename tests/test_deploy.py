@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from server.processes import LONGEST_STOP
-from tests.fleet import COMPOSE, grace
+from tests.fleet import grace
 from tests.image import let_in
+from tests.pooler import COMPOSE
 from tests.serving import PROJECT
 from transport.bodies import MAX_BODY_BYTES
 from transport.patient_protocol import BODY_TIMEOUT, HEAD_TIMEOUT

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import bin_dir_of
-from tests.fleet import needs
+from tests.daemons import needs
 from tests.image import let_in
 from tests.serving import PROJECT, Served
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from db.embedded.account import Account
-from tests.fleet import free_port, workshop
+from tests.daemons import free_port, workshop
 from tests.image import Image, last_stage, let_in
 from tests.serving import PROJECT
 from tests.test_house import ARROWS

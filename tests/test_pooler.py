@@ -12,7 +12,8 @@ from db.embedded.server import PostgresServer
 from db.migrations import MIGRATIONS_DIR, migrate
 from db.pooler import SharedSessionsError, refuse_shared_sessions
 from tests.conftest import name_of
-from tests.fleet import needs, pgbouncer
+from tests.daemons import needs
+from tests.pooler import pgbouncer
 from tests.serving import PROJECT
 
 needs_pgbouncer = needs("pgbouncer")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from server.processes import LONGEST_STOP
-from tests.fleet import find, free_port, needs, rewritten
+from tests.daemons import find, free_port, needs, rewritten
 from tests.serving import PROJECT
 
 SYSTEMD = PROJECT / "deploy/systemd"
