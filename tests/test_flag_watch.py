@@ -1,0 +1,122 @@
+"""How a process keeps its flags fresh: cheaply, and without a word more than is needed."""
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from access.caller import EVERYBODY
+from db import flag_watch
+from db.errors import Unavailable
+from db.flag_watch import FlagWatch
+from db.flags import list_flags
+from resolvers.api import schema
+from tests.crowd import run, until
+from tests.office import opened
+
+NO_DATABASE = "postgresql://nobody@127.0.0.1:1/nothing"
+SOON = timedelta(milliseconds=5)
+
+
+class Reader:
+    """Counts what a watch asks of its database; with `away` it gets nothing."""
+
+    def __init__(self, flags: FlagWatch, patch: pytest.MonkeyPatch) -> None:
+        self.looks = self.readings = 0
+        self.away = False
+        fetch, read = flags._database.fetch, flags._run
+
+        async def count_look(*args: Any) -> Any:
+            self.looks += 1
+            if self.away:
+                raise Unavailable
+            return await fetch(*args)
+
+        async def count_reading(work: Any, *args: Any) -> Any:
+            self.readings += work is list_flags
+            return await read(work, *args)
+
+        patch.setattr(flags._database, "fetch", count_look)
+        patch.setattr(flags, "_run", count_reading)
+
+
+@run
+async def test_flags_are_read_only_where_there_is_a_new_revision(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(database_url) as office:
+        reader = Reader(office.flags, monkeypatch)
+        await office.flags.ready()
+        await office.flags.ready()
+        assert (reader.looks, reader.readings) == (1, 1)
+        for _ in range(3):
+            await office.flags.refresh()
+        assert (reader.looks, reader.readings) == (4, 1)
+        await office.flags.set("a", 1, 100, "user:ada")
+        assert (reader.looks, reader.readings) == (5, 2)
+        await office.flags.set("a", 1, 100, "user:ada")  # is what it was
+        assert (reader.looks, reader.readings) == (6, 2)
+
+
+@run
+async def test_an_outage_is_told_once_and_what_was_read_stays(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(flag_watch, "LOOK_INTERVAL", SOON)
+    async with opened(database_url) as office:
+        flags, provider = office.flags, office.flags.provider
+        await flags.set("a", "before", 100, "user:ada")
+        reader = Reader(flags, monkeypatch)
+        reader.away = True
+        with caplog.at_level(logging.WARNING, "boxoffice.flags"):
+            watching = asyncio.create_task(flags.watch())
+            await until(lambda: reader.looks > 5)
+            assert provider.resolve_string_details("a", "none").value == "before"
+            assert len(caplog.records) == 1
+            reader.away = False
+            await until(lambda: not flags._stale)
+            reader.away = True
+            await until(lambda: flags._stale)
+        watching.cancel()
+        assert len(caplog.records) == 2  # the next outage
+
+
+@run
+async def test_a_fault_does_not_end_the_look_out(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(flag_watch, "LOOK_INTERVAL", SOON)
+    async with opened(database_url) as office:
+        refresh, faults = office.flags.refresh, iter([RuntimeError("a bug")])
+
+        async def refresh_at_last() -> None:
+            if error := next(faults, None):
+                raise error
+            await refresh()
+
+        monkeypatch.setattr(office.flags, "refresh", refresh_at_last)
+        watching = asyncio.create_task(office.flags.watch())
+        await until(lambda: office.flags.provider.revision is not None)
+        watching.cancel()
+        assert "could not look for changes of flags" in caplog.text
+
+
+@run
+async def test_before_the_flags_were_read_nobody_is_told_that_they_are_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A show of the canary must not be seated by the default because a server has just begun."""
+    async with opened(NO_DATABASE) as office:
+        monkeypatch.setattr(office.desk, "submit", None)  # nothing comes so far
+        context = {"office": office, "caller": EVERYBODY}
+        for document in (
+            '{ featureFlag(key: "a", subject: "b") { enabled } }',
+            'mutation { bookSeats(input: {showId: "U2hvdzox", seatCount: 1, userName: "Ada"}) '
+            "{ __typename } }",
+        ):
+            result = await schema.execute(document, {}, context)
+            assert result.errors
+            assert (result.errors[0].extensions or {})["code"] == "UNAVAILABLE"
+        assert office.flags.provider.revision is None
