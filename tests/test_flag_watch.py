@@ -111,12 +111,13 @@ async def test_before_the_flags_were_read_nobody_is_told_that_they_are_off(
     async with opened(NO_DATABASE) as office:
         monkeypatch.setattr(office.desk, "submit", None)  # nothing comes so far
         context = {"office": office, "caller": EVERYBODY}
-        for document in (
+        documents = (
             '{ featureFlag(key: "a", subject: "b") { enabled } }',
             'mutation { bookSeats(input: {showId: "U2hvdzox", seatCount: 1, userName: "Ada"}) '
             "{ __typename } }",
-        ):
-            result = await schema.execute(document, {}, context)
+        )
+        answers = [schema.execute(document, {}, context) for document in documents]
+        for result in await asyncio.gather(*answers):
             assert result.errors
             assert (result.errors[0].extensions or {})["code"] == "UNAVAILABLE"
         assert office.flags.provider.revision is None

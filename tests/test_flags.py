@@ -94,7 +94,7 @@ def until(condition: Callable[[], object], within: float = PATIENCE) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("value", ["one", {"two": 2}, 3, None])
+@pytest.mark.parametrize("value", [{"two": 2}, None])
 def test_a_change_is_in_every_process_within_two_seconds(servers: list[Served], value: Any) -> None:
     first, second = servers
     if value is None:
@@ -227,14 +227,6 @@ def test_a_question_that_no_flag_can_answer_is_refused(
     servers: list[Served], key: str, subject: str
 ) -> None:
     assert code(servers[0], ASK, VISITOR, key=key, subject=subject) == "BAD_REQUEST"
-
-
-def test_questions_are_counted_as_any_reading(shared_database_url: str) -> None:
-    limits = {"AUTH_SECRET": SECRET, "RATE_LIMIT_READS": "3/minute"}
-    with serve(shared_database_url, **limits) as server:
-        for _ in range(3):
-            assert not data(server, ASK, VISITOR, key="counted", subject="ada")["enabled"]
-        assert code(server, ASK, VISITOR, key="counted", subject="ada") == "RATE_LIMITED"
 
 
 def test_flags_stay_as_they_were_while_the_database_is_away(
