@@ -23,6 +23,7 @@ from booking.commands import (
 )
 from booking.decision import Choice, Decision
 from booking.model import BookingStatus, FailureReason
+from booking.seating import Strategy
 from db.errors import Disconnected, Interrupted, LockTimeout, Unavailable
 from telemetry import metrics
 
@@ -42,6 +43,9 @@ _OUTCOMES: Mapping[type[Outcome], str] = {
 _PENDING = metrics.BOOKINGS.cell("book", "pending")
 _CONFIRMED = metrics.BOOKINGS.cell("book", "confirmed")
 _WAIT, _WAITS = metrics.DESK_WAIT.cell(), metrics.DESK_WAIT.bounds
+# There from the start: a curve that begins with its first booking hides that one.
+for _strategy in Strategy:
+    metrics.SEAT_CHOICE_SECONDS.cell(_strategy.value)
 
 
 class Tally:
