@@ -1,15 +1,10 @@
 """Composition: the parts of one server process, their life and their routes. `uvicorn app:app`."""
 
 import asyncio
-import gc
-import logging
-import signal
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from types import FrameType
 from typing import Any
 
 from openfeature import api as open_feature
@@ -44,6 +39,8 @@ from jobs.sweeper import start_sweeping
 from resolvers.api import schema
 from resolvers.office import Office
 from schema.errors import Failure
+from server.closing import Closing, on_stop_signals
+from server.garbage import collect
 from server.gauges import tell_of_house, tell_of_parts
 from settings import Settings
 from telemetry import operations
@@ -61,124 +58,85 @@ from transport.scrape import answer_scrape, refuse_scrape
 from transport.sender import Sender, sender_of
 from transport.strangers import reached_from_afar, refuse_other_names, refuse_strangers
 
-# Requests under way and their batch are some thousands of objects, and nearly all are freed without
-# the collector's help. At its usual 700 it took a quarter of a busy worker's time.
-COLLECT_AFTER = 50_000
-# But who ends badly may leave a circle of a few objects that hold a mebibyte: so it looks at the
-# latest once in a while, too, which takes some milliseconds at the most.
-COLLECT_EVERY = timedelta(seconds=1)
 # After a stop signal the desk serves those who wait for so long. The rest are told before the
 # server's grace is over that nothing was done for them.
 SERVE_ON = timedelta(seconds=3)
-# Each part gets so long to close. Nobody waits for an answer by then, and a transaction that a
-# database keeps open is rolled back or committed without us.
-LONGEST_CLOSE = timedelta(seconds=2)
-
-log = logging.getLogger("boxoffice")
-
-
-def _spare_the_collector() -> None:
-    """What is there at the start stays for good: the collector need never look at it again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
-
-
-async def _collect() -> None:
-    while True:
-        await asyncio.sleep(COLLECT_EVERY.total_seconds())
-        gc.collect(0)
-
-
-def _on_stop_signals(act: Callable[[], None]) -> None:
-    """Call `act` when a stop signal comes, before uvicorn's own handler.
-
-    uvicorn tells the application only when the last connection has ended, and an event stream has
-    no end of its own.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return  # some test client runs us: it gets no signals
-    loop = asyncio.get_running_loop()
-    stopping = False
-    for number in (signal.SIGINT, signal.SIGTERM):
-        handler = signal.getsignal(number)
-
-        def stop(number: int, frame: FrameType | None, handler: Any = handler) -> None:
-            nonlocal stopping
-            # Once is enough: to uvicorn a second Ctrl-C means that nothing is to be finished.
-            if callable(handler) and not stopping:
-                stopping = True
-                loop.call_soon_threadsafe(act)
-                handler(number, frame)
-
-        signal.signal(number, stop)
 
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    """Open the office, and close it in the reverse order: first the sweep, last the connections."""
+    """Open the parts one by one, and close them in the reverse order: first the sweep."""
     settings = Settings()
+    async with Closing() as closing:
+        closing.callback(flush_log)
+        _begin_tracing(settings, closing)
+        closing.until_then("the numbers", beat(app.state.board))
+        office = app.state.office = graphql.office = _furnish(settings)
+        open_feature.set_provider_and_wait(office.flags.provider)
+        closing.callback(open_feature.shutdown)
+        _set_up_graphql(settings)
+        await _open_access(settings, office.database, closing)
+        token = settings.metrics_token
+        app.state.monitors = Monitors(token.get_secret_value() if token else None)
+        app.state.overview = Overview(office.database)
+        _begin_to_count(app)
+        await office.database.open()
+        closing.later("the connections", office.database.close)
+        closing.until_then("the look-out for changes", office.seat_maps.watch())
+        closing.until_then("the look-out for flags", office.flags.watch())
+        closing.later("the desk", office.desk.close)
+        on_stop_signals(partial(_take_leave, office.desk))
+        closing.until_then("the collector", collect())
+        closing.later("the sweep", start_sweeping(office.expiry))
+        yield
+
+
+def _furnish(settings: Settings) -> Office:
+    """The parts that resolvers use, on a database that is yet to be opened."""
     url = settings.database_url
     if url is None:
         raise RuntimeError("Set DATABASE_URL, or start with `make run`, which brings a database.")
     database = Database(url)
     seat_maps = SeatMaps(database, settings.map_cache_mb << 20)
     desk = Desk(database, on_commit=seat_maps.apply)
-    expiry = Expiry(database, desk)
-    auditor, most = Auditor(database), settings.max_pending_seats
     flags = FlagWatch(database, FlagProvider())
-    open_feature.set_provider_and_wait(flags.provider)
-    seat_choice = SeatChoice(open_feature.get_client(), flags.provider)
-    office = Office(database, desk, seat_maps, expiry, auditor, most, flags, seat_choice)
-    app.state.office = graphql.office = office
+    return Office(
+        database,
+        desk,
+        seat_maps,
+        Expiry(database, desk),
+        Auditor(database),
+        settings.max_pending_seats,
+        flags,
+        SeatChoice(open_feature.get_client(), flags.provider),
+    )
+
+
+def _set_up_graphql(settings: Settings) -> None:
+    """What may be asked for, and from which pages."""
     graphql.origins = Origins(settings.origins)
     graphql.allowed_origins = list(settings.origins)
+    graphql.proxies = settings.proxies
     schema.introspection = settings.introspection
     if settings.trusted_documents:
         schema.documents = read_documents(settings.trusted_documents, schema.check_document)
     if settings.trusted_documents or not settings.introspection:
         graphql.graphql_ide = None
-    rates = _rates(settings)
-    schema.gate = None if settings.open_to_all else rates
-    graphql.turnstiles = schema.turnstiles = None if settings.open_to_all else Turnstiles()
-    graphql.proxies = settings.proxies
+
+
+async def _open_access(settings: Settings, database: Database, closing: Closing) -> None:
+    """Who may ask, how often and how much at once."""
     keys = _keys(settings)
     if isinstance(keys, KeySet):
+        closing.later("the key set", keys.close)
         await keys.open()
+    rates = _rates(settings)
+    closing.later("the counts", rates.close)
     tokens = Tokens(keys, settings.auth_issuer, settings.auth_audience) if keys else None
     graphql.doorkeeper = Doorkeeper(tokens, ApiKeys(database), rates)
-    token = settings.metrics_token
-    app.state.monitors = Monitors(token.get_secret_value() if token else None)
-    app.state.overview = Overview(database)
-    _begin_to_count(app)
-    stop_tracing = _start_tracing(settings)
-    await database.open()
+    schema.gate = None if settings.open_to_all else rates
+    graphql.turnstiles = schema.turnstiles = None if settings.open_to_all else Turnstiles()
     await rates.open()
-    _on_stop_signals(partial(_take_leave, desk))
-    _spare_the_collector()
-    collecting = asyncio.create_task(_collect())
-    beating = asyncio.create_task(beat(app.state.board))
-    watchers = {asyncio.create_task(each.watch()) for each in (seat_maps, flags)}
-    stop_sweeping = start_sweeping(expiry)
-    try:
-        yield
-    finally:
-        await _close("the sweep", stop_sweeping())
-        await _close("the desk", desk.close())
-        collecting.cancel()
-        for watcher in watchers:
-            watcher.cancel()
-        await _close("the look-out for changes", asyncio.wait(watchers))
-        await _close("the connections", database.close())
-        await _close("the counts", rates.close())
-        if isinstance(keys, KeySet):
-            await _close("the key set", keys.close())
-        open_feature.shutdown()
-        beating.cancel()
-        await _close("the numbers", asyncio.wait({beating}))
-        if stop_tracing:
-            await _close("the traces", stop_tracing())
-        flush_log()
 
 
 def _begin_to_count(app: Starlette) -> None:
@@ -192,15 +150,16 @@ def _begin_to_count(app: Starlette) -> None:
     Failure.name_request = staticmethod(operations.request_id)
 
 
-def _start_tracing(settings: Settings) -> Callable[[], Coroutine[Any, Any, None]] | None:
-    """Trace, if there is somebody to take it; returns what ends that."""
+def _begin_tracing(settings: Settings, closing: Closing) -> None:
+    """Trace, if there is somebody to take it."""
     if settings.traces_url is None:
-        return None
+        return
     # Its library takes time and memory, which few need.
     from telemetry.trace_export import start_tracing
 
     headers = settings.otel_exporter_otlp_headers
-    return start_tracing(settings.traces_url, headers.get_secret_value() if headers else None)
+    told = headers.get_secret_value() if headers else None
+    closing.later("the traces", start_tracing(settings.traces_url, told))
 
 
 def _rates(settings: Settings) -> Rates:
@@ -225,16 +184,6 @@ def _keys(settings: Settings) -> KeySet | OneSecret | None:
 def _take_leave(desk: Desk) -> None:
     last_call.give()
     asyncio.get_running_loop().call_later(SERVE_ON.total_seconds(), desk.turn_away)
-
-
-async def _close(part: str, closing: Coroutine[Any, Any, object]) -> None:
-    """Close a part, or leave it if it takes too long: a database that hangs must not keep us."""
-    task = asyncio.create_task(closing)
-    await asyncio.wait({task}, timeout=LONGEST_CLOSE.total_seconds())
-    if task.done():
-        task.result()
-    else:
-        log.warning("%s did not close in time", part)
 
 
 class BoxOfficeApp(GraphQLApp):

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query
 
-from app import COLLECT_AFTER
 from execution.operations import Operations
 from resolvers.api import schema
+from server.garbage import COLLECT_AFTER
 from tests.hostile_documents import HOSTILE, Hostile
 from tests.stand_in import StandIn
 
