@@ -26,7 +26,9 @@ PROCESSES = "boxoffice_processes"
 def two(shared_database_url: str) -> Iterator[Served]:
     """Two processes behind one socket."""
     with serve(shared_database_url, WEB_CONCURRENCY="2") as server:
+        board = board_of(server)
         yield server
+    assert not board.exists(), "something is left behind"
 
 
 def ask_both(server: Served, times: int = 20) -> None:
@@ -69,12 +71,6 @@ def test_nothing_that_was_told_goes_back_when_both_are_killed(two: Served) -> No
         os.kill(pid, signal.SIGKILL)
     assert asked(two) >= told, "whoever answers is new"
     becomes(two, PROCESSES, lambda found: found == 2)
-
-
-def test_nothing_is_left_behind(database_url: str) -> None:
-    with serve(database_url, WEB_CONCURRENCY="2") as server:
-        board = board_of(server)
-    assert not board.exists()
 
 
 def test_nothing_is_left_behind_by_a_parent_that_is_killed(database_url: str) -> None:
