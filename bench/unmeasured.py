@@ -1,6 +1,6 @@
 """The server with nothing counted: `python -m bench.unmeasured`. What the metrics cost is the rest.
 
-Only the bench has use for it: there is no setting. A server's processes are started from this
+That an operation has ended is told all the same: the log has a line for it. Only the bench has use for it: there is no setting. A server's processes are started from this
 module, too, and so each runs it to the end before it imports the app.
 """
 
@@ -8,16 +8,9 @@ import asyncio
 
 from db import tally
 from server.__main__ import main
-from telemetry import operations, pulse
+from telemetry import operation_counts, pulse
 from telemetry.board import Board
 from telemetry.families import Counter, Histogram
-
-
-class NoOperation(operations.Running):
-    """It is never told of."""
-
-    def end(self) -> None:
-        """Nobody listens."""
 
 
 class NoTally(tally.Tally):
@@ -39,12 +32,9 @@ async def no_beat(board: Board | None) -> None:
     await asyncio.Event().wait()
 
 
-_no_operation = NoOperation()
-
 for module, name, stand_in in (
     (tally, "Tally", NoTally),
-    (operations, "begin", lambda *_: _no_operation),
-    (operations, "known", nothing),
+    (operation_counts, "count_operation", nothing),
     (pulse, "beat", no_beat),
     (Counter, "add", nothing),
     (Histogram, "observe", nothing),
