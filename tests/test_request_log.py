@@ -22,7 +22,7 @@ from telemetry.log import Lines, LogHandler
 from telemetry.log_stream import LogStream
 from telemetry.request_log import begin_request_log
 from tests.collector import collecting
-from tests.serving import Served, serve
+from tests.serving import PROJECT, Served, serve
 from tests.tokens import SECRET, bearer
 
 PATIENCE = 5.0
@@ -83,6 +83,16 @@ def test_a_request_has_one_line(watched: Watched) -> None:
         "client": "visitor",
         "request_id": answer.headers["x-request-id"],
     }
+
+
+def test_the_documentation_shows_a_line_as_it_is(watched: Watched) -> None:
+    text = (PROJECT / "docs" / "observability.md").read_text("utf-8")
+    [example] = re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    watched.ask("{ __typename }")
+    [line] = watched.lines()
+    assert list(json.loads(example)) == [*line, "trace_id"]
+    for field in line.keys() - {"time", "level", "logger", "event"}:
+        assert f"`{field}`" in text
 
 
 def test_it_says_what_the_client_is_and_not_who(watched: Watched) -> None:
