@@ -168,7 +168,16 @@ class BoundedBoxoffice(GuardedBoxoffice):
         return {**super().settings(), **plenty}
 
 
-class UnmeasuredBoxoffice(Boxoffice):
+class QuietBoxoffice(Boxoffice):
+    """This project without a line in the log for each operation."""
+
+    name = "Boxoffice without lines"
+
+    def settings(self) -> dict[str, str]:
+        return {"LOG_LEVEL": "warning"}
+
+
+class UnmeasuredBoxoffice(QuietBoxoffice):
     """This project with nothing counted, which nobody but the bench can have."""
 
     name = "Boxoffice without metrics"

@@ -4,7 +4,18 @@ from collections.abc import Callable
 
 from bench.arena import Arena
 from bench.comparison import Comparison
-from bench.rows import bookings, growth, latency, maps, memory, metrics, overload, rush, subscribers
+from bench.rows import (
+    bookings,
+    growth,
+    latency,
+    log,
+    maps,
+    memory,
+    metrics,
+    overload,
+    rush,
+    subscribers,
+)
 
 Row = Callable[[Arena], list[Comparison]]
 
@@ -14,6 +25,7 @@ ROWS: dict[str, Row] = {
     "hot": bookings.one,
     "access": bookings.guarded,
     "metrics": metrics.counted,
+    "log": log.logged,
     "latency": latency.lone,
     "maps": maps.quiet,
     "maps-written": maps.written,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from bench.arena import Arena, House
 from bench.comparison import Comparison
-from bench.contestants import Boxoffice, Contestant, UnmeasuredBoxoffice
+from bench.contestants import Contestant, QuietBoxoffice, UnmeasuredBoxoffice
 from bench.load import wrk
 from bench.load.wrk import Load
 from bench.rows.bookings import CONNECTIONS, TEN, sale_of, sell
@@ -23,7 +23,7 @@ def counted(arena: Arena) -> list[Comparison]:
     ours, peer = interleave(
         arena.plan.rounds,
         {
-            "Boxoffice": lambda: _measure(arena, Boxoffice(), scraped=True),
+            "Boxoffice": lambda: _measure(arena, QuietBoxoffice(), scraped=True),
             "Boxoffice without metrics": lambda: _measure(arena, UnmeasuredBoxoffice()),
         },
     ).values()
