@@ -19,7 +19,8 @@ PROJECT = Path(__file__).parent.parent
 SOURCE_URL = os.environ.get("SOURCE_URL")
 # A page that has this in a line of its own has that part of the schema there.
 SCHEMA = re.compile(r"^<!-- schema: (\w+) -->$", re.MULTILINE)
-LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|source:|#)([^()\s#]+)(#[^()\s]*)?(?=\))")
+IMAGE = re.compile(r"(?<=!)(\[[^\]]*\]\()(?!https?:|/)([^()\s]+)(?=\))")
+LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|source:|#|/)([^()\s#]+)(#[^()\s]*)?(?=\))")
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def with_links(text: str, folder: str, pages: Collection[str]) -> str:
     """A text of a file in a folder of ours, its links naming pages or `source:` files.
 
-    The same text may stand in the repository and, included, in a page elsewhere.
+    The same text may stand in the repository and, included, in a page elsewhere. Its pictures are
+    named from the top of docs/: the builder takes them along.
     """
 
     def lead(link: re.Match[str]) -> str:
@@ -57,8 +59,12 @@ def with_links(text: str, folder: str, pages: Collection[str]) -> str:
                 return f"/{name}.md{place}"
         return f"source:{target}{place}"
 
+    def show(image: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(folder, image[2]))
+        return f"{image[1]}/{target.removeprefix('docs/')}"
+
     parts = FENCED.split(text)
-    parts[::2] = [LINK.sub(lead, part) for part in parts[::2]]
+    parts[::2] = [LINK.sub(lead, IMAGE.sub(show, part)) for part in parts[::2]]
     return "".join(parts)
 
 
