@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import cli.load
 from cli.load.plan import Unusable, read_url
 from tests.command_line import CommandLine
 from tests.serving import PROJECT, Served, serve
@@ -208,6 +209,14 @@ def test_what_keeps_it_from_running_is_said_in_words(
         assert ran.status == status, (url, arguments, ran)
         assert said in ran.err
         assert "Traceback" not in ran.err
+
+
+def test_what_is_not_installed_is_named(
+    boxoffice: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.load, "find_spec", lambda name: None)
+    ran = boxoffice("load")
+    assert (ran.status, ran.err) == (2, "boxoffice: aiohttp is not installed: make install-load\n")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,3 +124,10 @@ async def test_live_view_shows_people_times_and_outcomes(monkeypatch: pytest.Mon
             await asyncio.wait_for(screen.Screen(console, PLAN, figures_of()).run(), 0.1)
         for words in expected:
             assert words in written.getvalue()
+
+
+def test_reader_who_left_is_no_finding() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.raises(BrokenPipeError), os.fdopen(writer, "w") as gone:
+        screen.Paper(file=gone).print("anybody?")

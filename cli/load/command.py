@@ -13,6 +13,7 @@ from cli.house import read_settings
 from cli.load.plan import NotHad, Plan, Unusable
 from cli.load.report import write_report
 from cli.load.run import Outcome, run
+from cli.load.screen import Paper
 from cli.load.summary import tell
 from db.embedded.binaries import PostgresError
 from db.embedded.server import find_running
@@ -29,7 +30,7 @@ def carry_out(plan: Plan, report: Path | None, *, by_api: bool) -> bool:
     Raises:
         Failure: it could not be done.
     """
-    console, settings = Console(), read_settings()
+    console, settings = Paper(), read_settings()
     _check_report(report)
     _make_room(plan.people)
     url = None if by_api else _find_database(settings, console)

@@ -138,6 +138,7 @@ async def _let_people_in(
     began_at, began = datetime.now(UTC), time.monotonic()
     crowd = Crowd(plan, house)
     screen = asyncio.create_task(Screen(console, plan, figures).run())
+    screen.add_done_callback(lambda _: closing.set())  # its reader may have left
     try:
         with _ended_by_signals(closing) as interruptions:
             come = (
@@ -148,6 +149,8 @@ async def _let_people_in(
     finally:
         screen.cancel()
         await asyncio.wait([screen])
+    if not screen.cancelled():
+        screen.result()
     plan = replace(plan, seconds=min(plan.seconds, time.monotonic() - began))
     nothing_yet = Findings("nothing")
     return Outcome(plan, name, began_at, figures, bool(interruptions), nothing_yet)

@@ -21,6 +21,18 @@ PERCENTS = (50, 95, 99)
 MOST_OUTCOMES = 15
 
 
+class Paper(Console):
+    """Where everything is printed.
+
+    Rich ends a program with 1 when its reader has left. Here that would say that something was sold
+    twice, and the command line has a way of its own to end.
+    """
+
+    def on_broken_pipe(self) -> None:
+        """Let the command line end it."""
+        raise BrokenPipeError
+
+
 class Screen:
     """Shows how far a run has come, until it is cancelled."""
 
