@@ -17,6 +17,7 @@ from cli.load.seats import SeatMap
 from db.audit import connected
 from db.sales import Sale, read_sale
 from schema.ids import booking_id as public_booking_id
+from schema.ids import parse_show_id
 from schema.ids import show_id as public_id
 from tests.crowd import run
 from tests.serving import Served
@@ -209,14 +210,24 @@ def test_api_and_database_find_what_was_not_so(served: Served, shared_database_u
 
 
 def test_database_of_another_server_is_no_record(served: Served, database_url: str) -> None:
+    show = served.data(CREATE)["createShow"]["id"]
+
     @run
     async def inspect() -> None:
-        show = served.data(CREATE)["createShow"]["id"]
         async with open_session() as session:
             client = Client(session, served.url, Figures(), Ledger())
             await Inspection(
                 client, Ledger(), (show,), None, lambda number: None, ours=False
             ).begin(database_url)
 
-    with pytest.raises(NotHad, match="not the server's database"):
-        inspect()
+    for statement in (None, ANOTHER_SHOW):
+        with psycopg.connect(database_url) as conn:
+            conn.execute(statement or "SELECT 1", {"id": parse_show_id(show)})
+        with pytest.raises(NotHad, match="not the server's database"):
+            inspect()
+
+
+ANOTHER_SHOW = """
+INSERT INTO shows (id, name, folded_name, start_time, total_seats, seats_per_row, hold_seconds)
+OVERRIDING SYSTEM VALUE VALUES (%(id)s, 'B', 'b', '2030-01-01T20:00:00Z', 9, 10, 120)
+"""
