@@ -21,6 +21,7 @@ BLOCK = re.compile(r"^( *)```(?:sh|bash|console|shell)\n(.*?)^\1```$", re.MULTIL
 # What stands right before a block that isn't run here.
 NOT_RUN = re.compile(r"\(Not run by the tests: ([^()]+)\)\s*$")
 RUN_BY = re.compile(r"\(Run by (tests/\w+\.py)[^()]*\)\s*$")
+INSTALLS = re.compile(r"\b(make|pip|npm|apt-get|curl [^|\n]*\| *sh)\b")
 # A guide's server is at the address that a server has by itself.
 ADDRESS = "127.0.0.1:8000"
 
@@ -107,6 +108,7 @@ def test_commands_of_a_guide_do_what_they_say(
     lines = ["set -eu"]
     for number, block in enumerate(blocks(guide), 1):
         if block.is_run_here:
+            assert not INSTALLS.search(block.commands), "mark it: a test installs nothing"
             commands = block.commands.replace(ADDRESS, served.address)
             lines += [f"echo '-- block {number}' >&2", commands]
     done = subprocess.run(
