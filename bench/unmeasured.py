@@ -1,7 +1,8 @@
 """The server with nothing counted: `python -m bench.unmeasured`. What the metrics cost is the rest.
 
-That an operation has ended is told all the same: the log has a line for it. Only the bench has use for it: there is no setting. A server's processes are started from this
-module, too, and so each runs it to the end before it imports the app.
+That an operation has ended is told all the same: the log has a line for it. Only the bench has
+use for it: there is no setting. A server's processes are started from this module, too, and so
+each runs it to the end before it imports the app.
 """
 
 import asyncio
