@@ -8,14 +8,18 @@ from contextlib import suppress
 from threading import Thread
 from typing import Any
 
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.re import parse_env_headers
+from opentelemetry.util.types import Attributes
 
 from telemetry import traces
-from telemetry.tracing import Tracing
+from telemetry.tracing import BATCH, Tracing
 
 log = logging.getLogger("boxoffice.traces")
 
@@ -34,6 +38,7 @@ def start_tracing(endpoint: str, headers: str | None) -> Callable[[], Coroutine[
     logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
     exporter = _Exporter(OTLPSpanExporter(endpoint=endpoint, headers=parsed))
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+    provider.sampler = _Sampler(provider.sampler)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     traces.tracing = Tracing(provider.get_tracer("boxoffice"))
 
@@ -51,6 +56,32 @@ def start_tracing(endpoint: str, headers: str | None) -> Callable[[], Coroutine[
         await ended.wait()
 
     return stop
+
+
+class _Sampler(Sampler):
+    """As the environment has it; but a batch goes with its commands, of which one is sampled."""
+
+    def __init__(self, usual: Sampler) -> None:
+        self._usual = usual
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        if name == BATCH:
+            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
+        return self._usual.should_sample(
+            parent_context, trace_id, name, kind, attributes, links, trace_state
+        )
+
+    def get_description(self) -> str:
+        return f"{self._usual.get_description()}, with batches"
 
 
 class _Exporter(SpanExporter):

@@ -18,6 +18,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 # What is the server's fault makes a span one that failed. The rest is somebody's mistake.
 FAULTS = ("INTERNAL", "UNAVAILABLE")
 
+# The name of a batch's span. It is begun where one of its commands is traced.
+BATCH = "desk.batch"
+
 _propagator = TraceContextTextMapPropagator()
 
 
@@ -47,7 +50,7 @@ class Request:
 
     def known(self, name: str, type_: str) -> None:
         """It is known which operation this is."""
-        if self._operation is not None:
+        if self._operation is not None or (self._http and not self._http.is_recording()):
             return
         kind = SpanKind.INTERNAL if self._http else SpanKind.SERVER
         attributes = {"graphql.operation.name": name, "graphql.operation.type": type_}
@@ -109,19 +112,28 @@ class Tracing:
         """Begin an operation in this task: of an HTTP request, or on a WebSocket."""
         return Request(self._tracer, method, traceparent)
 
-    def wait(self, command: str, show_id: int, answer: "asyncio.Future[Any]") -> Waiting:
-        """Begin a command's time at the desk, which ends with its answer."""
+    def wait(self, command: str, show_id: int, answer: "asyncio.Future[Any]") -> Waiting | None:
+        """Begin a command's time at the desk, which ends with its answer.
+
+        None where nobody asks, as the sweep does, or the sampler has left out who does.
+        """
+        if not trace.get_current_span().is_recording():
+            return None
         attributes: dict[str, Any] = {"boxoffice.command": command, "boxoffice.show.id": show_id}
         return Waiting(self._tracer.start_span("desk.submit", attributes=attributes), answer)
 
     @contextmanager
     def batch(self, waiting: Iterable[Waiting | None]) -> Iterator[None]:
-        """A batch is a trace of its own, since it is many's."""
-        commands = [each for each in waiting if each]
+        """A batch is a trace of its own, since it is many's; if one of them has a trace."""
+        everybody = list(waiting)
+        commands = [each for each in everybody if each]
+        if not commands:
+            yield
+            return
         span = self._tracer.start_span(
-            "desk.batch",
+            BATCH,
             Context(),
-            attributes={"boxoffice.batch.size": len(commands)},
+            attributes={"boxoffice.batch.size": len(everybody)},
             links=[Link(each.span.get_span_context()) for each in commands],
         )
         for each in commands:
@@ -151,8 +163,8 @@ class Tracing:
 
     @contextmanager
     def _part(self, name: str, kind: SpanKind, attributes: dict[str, Any]) -> Iterator[None]:
-        """A part of a trace. What the house does by itself, twice a second, is none's."""
-        if not trace.get_current_span().get_span_context().is_valid:
+        """A part of a trace, where there is one: what the house does by itself is none's."""
+        if not trace.get_current_span().is_recording():
             yield
             return
         with _current(self._tracer.start_span(name, kind=kind, attributes=attributes)):

@@ -245,3 +245,25 @@ def test_where_traces_are_off_their_library_is_not_there() -> None:
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     assert ran.stdout == "False"
+
+
+def test_what_the_sampler_leaves_out_has_no_spans_at_all(
+    shared_database_url: str, collector: Collector
+) -> None:
+    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, **AT_ONCE}
+    settings |= {"OTEL_TRACES_SAMPLER": "parentbased_always_off", "OTEL_SERVICE_NAME": "sampled"}
+    before = len(collector.spans)
+    with serve(shared_database_url, **settings) as server:
+        show = server.data(CREATE)["createShow"]["id"]
+        post(server, BOOK, id=show, seat=1)
+        post(server, BOOK, "6" * 32, id=show, seat=2)  # whose sender wants it to be traced
+    names = [span.name for span in collector.spans[before:]]
+    assert sorted(names) == [
+        "BATCH commit",
+        "BATCH find_holders",
+        "POST /graphql",
+        "desk.batch",
+        "desk.decide",
+        "desk.submit",
+        "mutation Book",
+    ]
