@@ -215,16 +215,14 @@ def test_a_server_without_a_collector_serves_and_says_so_once(
     settings |= {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     log = tmp_path / "log"
     with log.open("wb") as out, serve(shared_database_url, "server", out, **settings) as server:
-        deadline = time.monotonic() + 4
-        while time.monotonic() < deadline:
-            began = time.monotonic()
+        deadline = time.monotonic() + 10
+        while not log.stat().st_size:
+            assert time.monotonic() < deadline, "nobody was told"
             post(server, "{ __typename }")
-            assert time.monotonic() - began < 1
-            if log.stat().st_size and time.monotonic() > deadline - 2.5:
-                break
-            time.sleep(0.05)
-        began = time.monotonic()
-    assert time.monotonic() - began < 5
+        # What is traced after that is not delivered either, and nothing more is said of it.
+        for _ in range(20):
+            post(server, "{ __typename }")
+            time.sleep(0.1)
     said = log.read_text().splitlines()
     assert [line for line in said if "traces can't be delivered" in line] == said[:1]
     assert [line for line in said[1:] if "did not close in time" not in line] == []
