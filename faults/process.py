@@ -111,6 +111,9 @@ class ServerProcess:
                     "HOST": "127.0.0.1",
                     "PORT": str(self.port),
                     "WEB_CONCURRENCY": "1",
+                    # A crowd's operations would be a line each; the ledger has them.
+                    "LOG_LEVEL": "warning",
+                    "LOG_FORMAT": "text",
                     **environment,
                 },
                 stdin=subprocess.DEVNULL,
