@@ -103,12 +103,14 @@ def _askew() -> Iterator[Attack]:
         "/.env",
         "/settings.py",
         "/%2e%2e/.env",
-        "/metrics",
+        "/metrics/",
         "/admin",
     ]
     for path in paths:
         content = b"POST " + path.encode() + b" " + head + TAIL
         yield Attack(path, way=Way.RAW, content=content, status=404, code=None)
+    content = b"POST /metrics " + head + TAIL
+    yield Attack("/metrics", way=Way.RAW, content=content, status=405, code=None)
 
 
 BROWSERS = {
