@@ -4,6 +4,7 @@ from typing import LiteralString
 
 import orjson
 from psycopg.errors import UniqueViolation
+from psycopg.types.json import set_json_loads
 
 from db.connection import Connection
 from db.errors import Interrupted
@@ -78,5 +79,8 @@ def _change_from(row: Row) -> FlagChange:
 
 
 async def _fetch(conn: Connection, statement: LiteralString, **params: object) -> list[Row]:
-    cursor = await conn.execute(statement, params, binary=True)
+    cursor = conn.cursor(binary=True)
+    # PostgreSQL writes 1e20 out in full. That is no integer of 64 bits, which is all we can answer.
+    set_json_loads(orjson.loads, cursor)
+    await cursor.execute(statement, params)
     return list(await cursor.fetchall())

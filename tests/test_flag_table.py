@@ -56,7 +56,23 @@ def test_what_changes_nothing_is_no_change(database_url: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [True, False, 0, 1, 1.0, -2.5, 2**63 - 1, "", "ü€😀\n", "\\u0000", [], {}, [1, {"a": [None]}]],
+    [
+        True,
+        False,
+        0,
+        1,
+        1.0,
+        -2.5,
+        2**63 - 1,
+        1e20,
+        [1e300],
+        "",
+        "ü€😀\n",
+        "\\u0000",
+        [],
+        {},
+        [1, {"a": [None]}],
+    ],
 )
 def test_a_value_comes_back_as_it_was(shared_database_url: str, value: Any) -> None:
     async def run() -> None:
