@@ -36,6 +36,7 @@ class FlagWatch:
         self.provider = provider
         self._database = database
         self._refreshing = asyncio.Lock()
+        self._first: asyncio.Task[None] | None = None
         self._stale = False
 
     async def ready(self) -> FlagProvider:
@@ -45,7 +46,10 @@ class FlagWatch:
             Unavailable: they never were, and the database can't be had.
         """
         if self.provider.revision is None:
-            await self.refresh()
+            # All who ask meanwhile share a try: one after the other the last would wait for ever.
+            if self._first is None or self._first.done():
+                self._first = asyncio.create_task(self.refresh())
+            await asyncio.shield(self._first)
         return self.provider
 
     async def refresh(self) -> None:

@@ -61,6 +61,21 @@ async def test_flags_are_read_only_where_there_is_a_new_revision(
 
 
 @run
+async def test_all_who_wait_for_the_first_flags_hear_at_once_that_there_are_none(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(database_url) as office:
+        reader = Reader(office.flags, monkeypatch)
+        reader.away = True
+        asked = [office.flags.ready() for _ in range(50)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(answer) for answer in answers] == [Unavailable] * 50
+        assert reader.looks == 1
+        reader.away = False
+        assert (await office.flags.ready()).revision is not None
+
+
+@run
 async def test_an_outage_is_told_once_and_what_was_read_stays(
     database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
