@@ -1,18 +1,22 @@
 """What a request leaves in memory: nothing that has to wait for the collector, however it ends."""
 
+import asyncio
 import gc
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
+from weakref import ref
 
 import pytest
 
 from access.caller import EVERYBODY
 from resolvers.api import schema
-from tests.crowd import run
+from server import garbage
+from tests.crowd import run, until
 from tests.office import opened
 from tests.transport.stage import serving
 from transport.connections import connections
@@ -75,3 +79,32 @@ def test_a_refused_head_leaves_no_way_back_to_what_was_read() -> None:
         while connections._open and time.monotonic() < deadline:
             time.sleep(0.01)
     assert [one for one in found if isinstance(one, TracebackType)] == []
+
+
+class Circle:
+    """What only the collector frees."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@run
+async def test_a_circle_that_was_needed_for_long_is_found_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process with little to do never fills the first generation, and collects by itself."""
+    monkeypatch.setattr(garbage, "COLLECT_EVERY", timedelta(milliseconds=1))
+    threshold = gc.get_threshold()
+    collecting = asyncio.create_task(garbage.collect())
+    try:
+        await until(lambda: gc.get_freeze_count())
+        circle: Circle | None = Circle()
+        found = ref(circle)
+        looks = gc.get_stats()[0]["collections"] + 25
+        await until(lambda: gc.get_stats()[0]["collections"] >= looks)
+        circle = None
+        await asyncio.wait_for(until(lambda: found() is None), 10)
+    finally:
+        collecting.cancel()
+        gc.unfreeze()
+        gc.set_threshold(*threshold)
