@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
+from queue import SimpleQueue
 
 # Some 8,000 requests' lines: more than a second of them. What comes then is dropped, and counted;
 # the last quarter is for warnings and errors.
@@ -38,8 +39,11 @@ class LogStream:
         self._lines: deque[bytes] = deque()
         self._size = 0
         self._piece = b""
-        self._queue, self._pen = threading.Lock(), threading.Lock()
-        self._awake = threading.Event()
+        # The collector may come at any line, and who is collected may have something to log: to
+        # that the thread's own locks must be open.
+        self._queue, self._pen = threading.RLock(), threading.Lock()
+        self._asked = False
+        self._calls: SimpleQueue[None] = SimpleQueue()
         self._poll = select.poll()
         self._poll.register(number, select.POLLOUT)
         self._writer: threading.Thread | None = None
@@ -53,7 +57,7 @@ class LogStream:
                 return
             self._lines.append(line)
             self._size += len(line)
-        if not (urgent and self.flush()) and not self._awake.is_set():
+        if not (urgent and self.flush()) and not self._asked:
             self._wake()
 
     def flush(self) -> bool:
@@ -103,15 +107,16 @@ class LogStream:
             self._size, self._piece = 0, b""
 
     def _wake(self) -> None:
-        self._awake.set()
+        self._asked = True
+        self._calls.put(None)
         if self._writer is None:
             self._writer = threading.Thread(target=self._keep_writing, name="log", daemon=True)
             self._writer.start()
 
     def _keep_writing(self) -> None:
         while True:
-            self._awake.wait()
+            self._calls.get()
             time.sleep(GATHERING.total_seconds())
-            self._awake.clear()
-            if not self.flush():
-                self._awake.set()
+            self._asked = False
+            if not self.flush() and not self._asked:
+                self._wake()

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
 
@@ -53,6 +54,22 @@ def test_an_urgent_line_is_out_at_once(pipe: tuple[int, int]) -> None:
 def test_other_lines_are_out_soon(pipe: tuple[int, int]) -> None:
     LogStream(pipe[1], notice).write(b"a line\n", urgent=False)
     assert os.read(pipe[0], 100) == b"a line\n"
+
+
+def test_a_line_may_come_in_the_middle_of_another(pipe: tuple[int, int]) -> None:
+    """As one does that the collector has caused, which comes at any time."""
+
+    def notice_and_more(count: int) -> bytes:
+        stream.write(b"collected\n", urgent=True)
+        return notice(count)
+
+    stream = LogStream(pipe[1], notice_and_more)
+    stream.dropped = 1
+    writing = threading.Thread(target=stream.write, args=[b"a line\n", True], daemon=True)
+    writing.start()
+    writing.join(5)
+    assert not writing.is_alive()
+    assert read_all(pipe[0], stream) == [b"1 missing\n", b"a line\n", b"collected\n"]
 
 
 def test_nobody_waits_for_who_does_not_read(pipe: tuple[int, int]) -> None:
