@@ -22,6 +22,7 @@ from server.listener import all_ears
 from server.open_files import allow_many
 from server.supervisor import Supervisor
 from telemetry.board import Board, hung_up
+from telemetry.log import hear_all
 from transport.http_protocol import HttpProtocol
 from transport.socket_protocol import SocketProtocol
 
@@ -68,11 +69,12 @@ def stop_with_parent() -> None:
 
 
 def worker_app(board: Path | None) -> ASGIApp:
-    """Give a uvicorn worker the app, and see to it that the worker ends with its parent.
+    """Give a uvicorn worker the app; the worker ends with its parent, and its log has everything.
 
     Args:
         board: where the processes leave their numbers for each other.
     """
+    hear_all()
     supervisor = multiprocessing.parent_process()
     if supervisor is not None:
         threading.Thread(target=_stop_after, args=[supervisor], daemon=True).start()

@@ -9,6 +9,7 @@ import json
 import logging
 import logging.config
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -163,10 +164,20 @@ def log_config(
 
 
 def begin_log(config: dict[str, Any]) -> None:
-    """Have this process write its log so, with Python's warnings and what nobody catches."""
+    """Have this process write its log so, with what nobody would have written into it."""
     logging.config.dictConfig(config)
+    hear_all()
+
+
+def hear_all() -> None:
+    """Have the log of this process told what goes past it else: warnings, and what nobody catches.
+
+    That would be no record, and secrets would stand in it.
+    """
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+    sys.unraisablehook = _log_unraisable
 
 
 def flush_log() -> None:
@@ -179,3 +190,13 @@ def _log_uncaught(
     kind: type[BaseException], error: BaseException, traceback: TracebackType | None
 ) -> None:
     log.critical("Uncaught", exc_info=(kind, error, traceback))
+
+
+def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+        _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def _log_unraisable(args: "sys.UnraisableHookArgs") -> None:
+    error = args.exc_value
+    log.error("Ignored", exc_info=(type(error), error, args.exc_traceback) if error else None)

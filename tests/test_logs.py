@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import subprocess
 import sys
 import time
 from typing import Any
@@ -168,3 +169,37 @@ def test_what_is_no_terminal_gets_json(monkeypatch: pytest.MonkeyPatch) -> None:
     for terminal, form in ((True, "text"), (False, "json")):
         monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
         assert log_config()["formatters"]["lines"]["form"] == form
+
+
+WORKER = """
+import logging.config, sys, threading, warnings
+from server.processes import worker_app
+from telemetry.log import log_config
+
+class Late:
+    def __del__(self):
+        raise ValueError(sys.argv[1])
+
+def fail():
+    raise KeyError(sys.argv[1])
+
+logging.config.dictConfig(log_config(form="json"))  # as uvicorn does
+worker_app(None)
+warnings.warn(sys.argv[1])
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+Late()
+raise RuntimeError(sys.argv[1])
+"""
+
+
+def test_nothing_goes_past_the_log_of_a_worker() -> None:
+    """Warnings, and what fails in a thread, while it is freed, or at all: each is a record."""
+    worker = [sys.executable, "-c", WORKER, API_KEY]
+    done = subprocess.run(worker, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert API_KEY not in done.stderr
+    warning, *failures = [json.loads(line) for line in done.stderr.splitlines()]
+    assert "UserWarning: bo_***" in warning["event"]
+    for record, error in zip(failures, ("KeyError", "ValueError", "RuntimeError"), strict=True):
+        assert f"{error}: " in record["exception"]
