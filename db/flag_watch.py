@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 
 from db.connection import Connection
-from db.errors import Unavailable
+from db.errors import Disconnected, OutcomeUnknown, Unavailable
 from db.flags import delete_flag, list_flag_changes, list_flags, set_flag
 from db.pool import Database
 from db.statements import statements
@@ -79,14 +79,22 @@ class FlagWatch:
             await asyncio.sleep(LOOK_INTERVAL.total_seconds())
 
     async def set(self, key: str, value: Value, percentage: float, changed_by: str) -> Flag:
-        """Set a flag, as `set_flag`; this process goes by it at once."""
-        flag = await self._run(set_flag, key, value, percentage, changed_by)
+        """Set a flag, as `set_flag`; this process goes by it at once.
+
+        Raises:
+            OutcomeUnknown: its connection broke, and so did the next.
+        """
+        flag = await self._change(set_flag, key, value, percentage, changed_by)
         await self._refresh_now()
         return flag
 
     async def delete(self, key: str, changed_by: str) -> Flag | None:
-        """Delete a flag, as `delete_flag`; this process goes without at once."""
-        flag = await self._run(delete_flag, key, changed_by)
+        """Delete a flag, as `delete_flag`; this process goes without at once.
+
+        Raises:
+            OutcomeUnknown: as `set`.
+        """
+        flag = await self._change(delete_flag, key, changed_by)
         await self._refresh_now()
         return flag
 
@@ -107,6 +115,21 @@ class FlagWatch:
             self._stale = True
             log.warning("no flags to read (%s): those that were read last stay", reason)
             self.provider.be_stale(reason)
+
+    async def _change(
+        self,
+        work: Callable[Concatenate[Connection, _P], Awaitable[_T]],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        """Make a change, which twice is no other than once."""
+        try:
+            return await self._run(work, *args, **kwargs)
+        except Disconnected:
+            try:
+                return await self._run(work, *args, **kwargs)
+            except Unavailable as error:
+                raise OutcomeUnknown from error
 
     async def _run(
         self,

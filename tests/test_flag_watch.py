@@ -5,13 +5,14 @@ import logging
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from access.caller import EVERYBODY
 from db import flag_watch
-from db.errors import Unavailable
+from db.errors import OutcomeUnknown, Unavailable
 from db.flag_watch import FlagWatch
-from db.flags import list_flags
+from db.flags import list_flags, set_flag
 from resolvers.api import schema
 from tests.crowd import run, until
 from tests.office import opened
@@ -40,6 +41,15 @@ class Reader:
 
         patch.setattr(flags._database, "fetch", count_look)
         patch.setattr(flags, "_run", count_reading)
+
+
+async def terminate_all(url: str) -> None:
+    """End every other session of a database."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        await conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @run
@@ -96,6 +106,30 @@ async def test_an_outage_is_told_once_and_what_was_read_stays(
             await until(lambda: flags._stale)
         watching.cancel()
         assert len(caplog.records) == 2  # the next outage
+
+
+@run
+async def test_a_change_on_a_connection_that_has_died_is_made_on_another(database_url: str) -> None:
+    async with opened(database_url) as office:
+        await office.flags.set("a", 1, 100, "user:ada")
+        await terminate_all(database_url)
+        assert (await office.flags.set("a", 2, 100, "user:ada")).value == 2
+
+
+@run
+async def test_a_change_that_may_have_been_made_is_not_called_undone(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def set_and_lose(*args: Any) -> None:
+        await set_flag(*args)
+        raise psycopg.OperationalError  # before the answer was here
+
+    monkeypatch.setattr(flag_watch, "set_flag", set_and_lose)
+    async with opened(database_url) as office:
+        with pytest.raises(OutcomeUnknown):
+            await office.flags.set("a", 1, 100, "user:ada")
+        assert [flag.value for flag in await office.flags.read()] == [1]
+        assert len(await office.flags.list_changes(20, None, 100)) == 1
 
 
 @run
