@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -29,12 +30,19 @@ class Closing(AsyncExitStack):
     def until_then(self, part: str, work: Coroutine[Any, Any, None]) -> None:
         """Work at something that has no end, until it is its turn."""
         task = asyncio.create_task(work)
+        task.add_done_callback(partial(_tell_of_end, part))
 
         async def end() -> None:
             task.cancel()
             await asyncio.wait({task})
 
         self.later(part, end)
+
+
+def _tell_of_end(part: str, task: asyncio.Task[None]) -> None:
+    """Say at once that a fault has ended a part: the process goes on without it."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("%s came to an end", part, exc_info=error)
 
 
 async def _close(part: str, close: Close) -> None:
