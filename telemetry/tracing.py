@@ -126,7 +126,8 @@ class Tracing:
     def batch(self, waiting: Iterable[Waiting | None]) -> Iterator[None]:
         """A batch is a trace of its own, since it is many's; if one of them has a trace."""
         everybody = list(waiting)
-        commands = [each for each in everybody if each]
+        # Who has left meanwhile has ended their span, and OpenTelemetry would warn of each.
+        commands = [each for each in everybody if each and each.span.is_recording()]
         if not commands:
             yield
             return

@@ -1,5 +1,6 @@
 """Traces: one from a request through the desk's batch to its statements; nothing where off."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,10 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from telemetry.tracing import Tracing
 from tests.collector import Collector, Kept, collecting
+from tests.crowd import run
 from tests.serving import PROJECT, Served, serve
 
 CREATE = (
@@ -265,3 +269,19 @@ def test_what_the_sampler_leaves_out_has_no_spans_at_all(
         "desk.submit",
         "mutation Book",
     ]
+
+
+@run
+async def test_a_batch_says_nothing_of_who_has_left(caplog: pytest.LogCaptureFixture) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    tracing = Tracing(provider.get_tracer("test"))
+    tracing.begin("POST", None).known("Book", "mutation")
+    answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    waiting = tracing.wait("book", 1, answer)
+    assert waiting
+    assert waiting.span.is_recording()
+    answer.cancel()
+    await asyncio.sleep(0)
+    with tracing.batch([waiting]):
+        pass
+    assert caplog.records == []
