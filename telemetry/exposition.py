@@ -21,9 +21,13 @@ def exposed(parts: Sequence[Numbers], accept: str) -> tuple[bytes, str]:
     """What all processes have to tell, encoded, and its content type.
 
     Args:
-        accept: the header of that name; empty where there is none.
+        accept: the header of that name; empty where there is none, and as good as that where it
+            asks for a version that is no number.
     """
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):
+        encode, content_type = choose_encoder("")
     return encode(_Told(parts)), content_type
 
 

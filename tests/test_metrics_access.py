@@ -105,6 +105,8 @@ async def test_without_access_control_only_this_machine_may(
 
 def test_the_format_is_the_one_that_is_asked_for(guarded: Served) -> None:
     assert get(guarded, MONITOR).headers["content-type"] == PLAIN
+    nonsense = {**MONITOR, "accept": "text/plain; version=any"}
+    assert get(guarded, nonsense).headers["content-type"] == PLAIN
     answer = get(guarded, {**MONITOR, "accept": f"{OPEN},{PLAIN};q=0.5"})
     assert answer.headers["content-type"].startswith(OPEN)
     parsed: Any = text_string_to_metric_families(answer.text)  # type: ignore[no-untyped-call]
