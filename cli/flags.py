@@ -13,7 +13,7 @@ from cli.failure import UNUSABLE, Failure, refuse
 from cli.house import ask
 from db.flags import delete_flag, list_flag_changes, list_flags, set_flag
 from flags.flag import Flag, FlagChange, State
-from flags.inputs import check_flag
+from flags.inputs import check_flag, check_key
 from schema.scalars import write_time
 from telemetry.log import printable
 
@@ -82,6 +82,7 @@ def set_(
 @command(app, "boxoffice flags delete seat-choice", status=STATUS)
 def delete(key: Key) -> None:
     """Delete a flag; within two seconds it is off for everybody. Its changes stay on record."""
+    refuse([*check_key(key)], OPTIONS)
     flag = ask(lambda conn: delete_flag(conn, key, _user()))
     if flag is None:
         raise Failure(f"there is no flag {key}", UNUSABLE)
@@ -100,6 +101,7 @@ def changes(
     as_json: Json = False,
 ) -> None:
     """List the changes of flags: when, which, what it was, what it became, and by whom."""
+    refuse([] if key is None else [*check_key(key)], OPTIONS)
     for change in ask(lambda conn: list_flag_changes(conn, first, key)):
         _print_change(change, as_json)
 

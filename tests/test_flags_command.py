@@ -86,6 +86,13 @@ def test_a_flag_that_is_not_there_cannot_be_deleted(
     assert (ran.status, ran.out, ran.err) == (2, "", "boxoffice: there is no flag nothing\n")
 
 
+@pytest.mark.parametrize("command", ["changes", "delete"])
+def test_what_can_be_no_key_is_refused(boxoffice: CommandLine, command: str) -> None:
+    ran = boxoffice("flags", command, "\udcff")  # as Python has bytes that are no UTF-8
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("boxoffice: KEY: ")
+
+
 def test_a_user_without_a_name_is_on_record_by_number(
     boxoffice: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
