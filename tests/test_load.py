@@ -201,6 +201,7 @@ def test_what_keeps_it_from_running_is_said_in_words(
         (guarded.url, (), {}, 2, "the server says UNAUTHENTICATED"),
         (served.url, ("--shows", "nothing"), {}, 2, "the server has no show nothing"),
         (served.url, ("--report", "/dev/null/here"), {}, 2, "--report"),
+        (served.url, ("--report", "/proc/load.html"), {}, 2, "--report"),
         ("http://boxoffice.example", (), {}, 2, "--yes-i-may"),
         (served.url, ("--people", "0"), {}, 2, "--people"),
         (served.url, ("--pace", "nan"), {}, 2, "--pace"),

@@ -244,6 +244,29 @@ async def test_map_that_is_refused_is_not_asked_for_again_at_once(
             assert came == 1 if pause else came > 1
 
 
+@run
+async def test_map_from_anything_on_the_way_is_a_refusal() -> None:
+    for said in (b"\xff\xff", b"\x81\x06<html>", b"\x81\x02[]", b"\x82\x01x"):
+
+        async def serve(request: web.Request, said: bytes = said) -> web.WebSocketResponse:
+            socket = web.WebSocketResponse(protocols=["graphql-transport-ws"])
+            await socket.prepare(request)
+            await socket.receive_json()
+            await socket.send_json({"type": "connection_ack"})
+            await socket.receive_json()
+            assert request.transport
+            request.transport.write(said)
+            await socket.receive()
+            return socket
+
+        figures = Figures()
+        async with listening(serve) as url, open_session() as session:
+            watch = Watch(session, url, figures, Ledger(), None, {"id": "s"}, SeatMap())
+            async with watch:
+                await asyncio.sleep(0.2)
+        assert figures.outcomes == {("watch", answers.UNREADABLE): 1}, said
+
+
 class Doorkeeper(Visit):
     """A visit that only counts who comes, and stays until the end."""
 

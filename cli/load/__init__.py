@@ -99,7 +99,7 @@ def load(
     token of their own. Or BOXOFFICE_TOKEN to a token or API key by which all call: an admin's,
     where shows are to be made.
     """
-    _require("aiohttp", *(["matplotlib"] if report else []))
+    _require("aiohttp", "matplotlib")
     plan = Plan(
         url=read_url(url, from_afar=yes_i_may),
         people=people,

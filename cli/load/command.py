@@ -5,13 +5,14 @@ import os
 import resource
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import psycopg
 from rich.console import Console
 
 from cli.house import read_settings
 from cli.load.plan import NotHad, Plan, Unusable
-from cli.load.report import write_report
+from cli.load.report import places, write_report
 from cli.load.run import Outcome, run
 from cli.load.screen import Paper
 from cli.load.summary import tell
@@ -72,9 +73,11 @@ def _check_report(report: Path | None) -> None:
     """Nobody is to find out at the end that the report has no place."""
     if report is None:
         return
-    directory = report.parent if report.suffix else report
+    directory = places(report)["html"].parent
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=directory):
+            pass
     except OSError as error:
         raise Unusable(f"--report: {error}") from None
 

@@ -4,12 +4,13 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import orjson
 
-from cli.load.answers import read_error
+from cli.load.answers import UNREADABLE, read_error
 from cli.load.client import authorization
 from cli.load.documents import WATCH
 from cli.load.figures import MAP_DELAY, Figures
@@ -99,7 +100,7 @@ class Watch:
             await self._subscribe(socket)
             first = True
             async for frame in socket:
-                message = orjson.loads(frame.data)
+                message = _read(frame)
                 match message["type"]:
                     case "next":
                         self._take(message["payload"])
@@ -138,6 +139,16 @@ class Watch:
         if self._awaited and self._map.shows_taken(self._awaited[0]):
             self._figures.time(MAP_DELAY, time.monotonic() - self._awaited[1])
             self._awaited = None
+
+
+def _read(frame: aiohttp.WSMessage) -> Any:
+    """A message of the server's, which may come from anything on the way."""
+    if frame.type is aiohttp.WSMsgType.TEXT:
+        with suppress(orjson.JSONDecodeError):
+            message = orjson.loads(frame.data)
+            if isinstance(message, dict) and "type" in message:
+                return message
+    raise Refused(UNREADABLE)
 
 
 def _closed(socket: aiohttp.ClientWebSocketResponse) -> str:
