@@ -64,7 +64,11 @@ def set_(
     key: Key,
     value: Annotated[
         Any,
-        Argument(parser=_read_value, metavar="VALUE", help="Any JSON but null; a word is a text."),
+        Argument(
+            parser=_read_value,
+            metavar="VALUE",
+            help="Any JSON but null; a word is a text, and -1 stands behind a --.",
+        ),
     ],
     percentage: Annotated[
         float, Option(help="How many of a hundred subjects have it, with two decimals at most.")
