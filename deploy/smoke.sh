@@ -3,7 +3,8 @@
 #
 #     make smoke          PUBLISH=127.0.0.1:18000 is where
 #
-# Whatever comes of it, the house is taken down again, with its data.
+# Whatever comes of it, the house is taken down again, with its data. Not beside one that runs on
+# this machine: it would have the same addresses.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PUBLISH=${PUBLISH:-127.0.0.1:18000}
