@@ -15,7 +15,8 @@ from cli.load.answers import Answer, read_answer
 from cli.load.client import Client, GaveUp, open_session
 from cli.load.figures import MAP_DELAY, Figures
 from cli.load.ledger import Ledger
-from cli.load.plan import Plan
+from cli.load.plan import Plan, Unusable
+from cli.load.run import look_in
 from cli.load.seats import SeatMap
 from cli.load.visit import House, Visit
 from cli.load.watching import Watch
@@ -128,6 +129,13 @@ async def test_time_counts_from_when_it_was_due() -> None:
         late = figures.began_at - 5
         await client.ask("book", GIVEN, None, late)
     assert figures.whole("book").most > 5
+
+
+@run
+async def test_server_that_takes_no_document_of_ours_is_told_from_one_that_wants_an_admin() -> None:
+    async with answering(refused("FORBIDDEN")) as (url, _), open_session() as session:
+        with pytest.raises(Unusable, match="TRUSTED_DOCUMENTS"):
+            await look_in(client_of(session, url)[0], None)
 
 
 @run

@@ -66,7 +66,7 @@ async def run(
         # What isn't the people's is not measured with theirs.
         client, ledger = Client(session, plan.url, Figures(), Ledger()), Ledger()
         try:
-            await _look_in(client, passes.admin)
+            await look_in(client, passes.admin)
             shows = plan.shows or await _make_shows(client, plan, passes.admin, name)
             inspection = Inspection(
                 client, ledger, shows, passes.admin, passes.of, ours=not plan.shows
@@ -80,10 +80,13 @@ async def run(
             raise _in_words(gave_up) from None
 
 
-async def _look_in(client: Client, token: str | None) -> None:
+async def look_in(client: Client, token: str | None) -> None:
     """See whether anybody is there: who asks again and again learns it later."""
-    if (answer := await client.post("browse", {}, token)).failure:
+    answer = await client.post("browse", {}, token)
+    if answer.failure:
         raise NotHad(f"the server can't be had: {answer.outcome}")
+    if answer.code == "FORBIDDEN":  # anybody may look, but not with a document of their own
+        raise Unusable("the server refuses what is asked: has it TRUSTED_DOCUMENTS?")
 
 
 def _in_words(gave_up: GaveUp) -> Exception:
@@ -94,7 +97,7 @@ def _in_words(gave_up: GaveUp) -> Exception:
             "admin's token or API key"
         )
     if why == "BAD_REQUEST":
-        return Unusable("the server refuses what is asked: has it TRUSTED_DOCUMENTS?")
+        return Unusable("the server doesn't understand what is asked: is it of this version?")
     return NotHad(f"the server can't be had: {why}")
 
 
