@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 import cli.load
+from cli.load.inspection import Findings, Inspection
 from cli.load.plan import Unusable, read_url
 from tests.command_line import CommandLine
 from tests.serving import PROJECT, Served, serve
@@ -210,6 +211,29 @@ def test_what_keeps_it_from_running_is_said_in_words(
         assert ran.status == status, (url, arguments, ran)
         assert said in ran.err
         assert "Traceback" not in ran.err
+
+
+def test_figures_are_left_where_the_record_is_gone_at_the_end(
+    boxoffice: CommandLine,
+    served: Served,
+    shared_database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(self: Inspection, url: str | None) -> Findings:
+        raise psycopg.OperationalError("gone")
+
+    monkeypatch.setattr(Inspection, "conclude", fail)
+    ran = boxoffice(
+        *("load", served.url, *HURRIED, *SMALL, "--report", tmp_path),
+        DATABASE_URL=shared_database_url,
+    )
+    assert (ran.status, ran.err) == (3, "boxoffice: the database: gone\n")
+    assert "Nothing could be held against the record." in ran.out
+    assert "sold twice" not in ran.out
+    found = json.loads((tmp_path / "load.json").read_text("utf-8"))
+    assert found["operations"]["book"]["count"] > 0
+    assert found["record"]["held_against"] == "nothing"
 
 
 def test_what_is_not_installed_is_named(

@@ -38,12 +38,20 @@ def carry_out(plan: Plan, report: Path | None, *, by_api: bool) -> bool:
     try:
         outcome = _run(plan, settings, url, console)
     except psycopg.Error as error:
-        raise NotHad(f"the database: {without_password(str(error), url)}") from None
+        raise _in_words(error, url) from None
     tell(outcome, console)
     if report:
         for path in _write(outcome, report):
             console.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+    if outcome.unseen:
+        raise _in_words(outcome.unseen, url)
     return bool(outcome.findings.differences)
+
+
+def _in_words(error: Exception, url: str | None) -> Exception:
+    if isinstance(error, psycopg.Error):
+        return NotHad(f"the database: {without_password(str(error), url)}")
+    return error
 
 
 def _run(plan: Plan, settings: Settings, url: str | None, console: Console) -> Outcome:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
+import psycopg
 from rich.console import Console
 
 from cli.load.client import Client, GaveUp, open_session
@@ -38,6 +39,7 @@ class Outcome:
         plan: as it was carried out, with the shows and the seconds that it came to.
         run: its name in idempotency keys.
         interrupted: whether somebody ended it.
+        unseen: why nothing could be held against the record, where that is so.
     """
 
     plan: Plan
@@ -46,6 +48,7 @@ class Outcome:
     figures: Figures
     interrupted: bool
     findings: Findings
+    unseen: Exception | None = None
 
 
 async def run(
@@ -58,7 +61,7 @@ async def run(
         database_url: where the record is; None: the API is asked.
 
     Raises:
-        Unusable, NotHad, psycopg.Error: it could not be done, or not be looked into.
+        Unusable, NotHad, psycopg.Error: it could not be done.
     """
     name = uuid.uuid4().hex[:8]
     passes = Passes(settings, token, name)
@@ -75,7 +78,7 @@ async def run(
             outcome = await _let_people_in(
                 session, replace(plan, shows=shows), passes, ledger, name, console
             )
-            return replace(outcome, findings=await inspection.conclude(database_url))
+            return await _look_back(outcome, inspection, database_url)
         except GaveUp as gave_up:
             raise _in_words(gave_up) from None
 
@@ -87,6 +90,16 @@ async def look_in(client: Client, token: str | None) -> None:
         raise NotHad(f"the server can't be had: {answer.outcome}")
     if answer.code == "FORBIDDEN":  # anybody may look, but not with a document of their own
         raise Unusable("the server refuses what is asked: has it TRUSTED_DOCUMENTS?")
+
+
+async def _look_back(outcome: Outcome, inspection: Inspection, url: str | None) -> Outcome:
+    """Hold it against the record; where that can't be had any more the figures are left."""
+    try:
+        return replace(outcome, findings=await inspection.conclude(url))
+    except GaveUp as gave_up:
+        return replace(outcome, unseen=_in_words(gave_up))
+    except (NotHad, psycopg.Error) as error:
+        return replace(outcome, unseen=error)
 
 
 def _in_words(gave_up: GaveUp) -> Exception:
@@ -155,7 +168,7 @@ async def _let_people_in(
     if not screen.cancelled():
         screen.result()
     plan = replace(plan, seconds=min(plan.seconds, time.monotonic() - began))
-    nothing_yet = Findings("nothing")
+    nothing_yet = Findings("nothing", differences=[*ledger.contradictions])
     return Outcome(plan, name, began_at, figures, bool(interruptions), nothing_yet)
 
 

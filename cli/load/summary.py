@@ -100,6 +100,8 @@ def warnings(outcome: Outcome) -> list[str]:
 def verdict(outcome: Outcome) -> str:
     """What was found on record, in a sentence."""
     findings = outcome.findings
+    if outcome.unseen:
+        return "Nothing could be held against the record."
     looked = (
         f"{findings.bookings:,} bookings of {findings.shows:,} shows and {findings.changes:,} "
         f"changes held against {findings.by}"
