@@ -47,7 +47,8 @@ class LogStream:
         self._poll = select.poll()
         self._poll.register(number, select.POLLOUT)
         self._writer: threading.Thread | None = None
-        self.dropped = self._noticed = 0
+        # How many a notice has told of: ever, and in the piece that is still to be written.
+        self.dropped = self._noticed = self._telling = 0
 
     def write(self, line: bytes, urgent: bool) -> None:
         """Take a line; an urgent one is out when this returns, if its reader is not behind."""
@@ -72,7 +73,7 @@ class LogStream:
                 self._piece = self._piece[written:]
         except BlockingIOError:
             return False
-        except OSError:  # nobody will ever read it
+        except OSError:  # nobody reads it, or there is no room on the disk
             self._lose()
         finally:
             self._pen.release()
@@ -87,9 +88,10 @@ class LogStream:
     def _take(self) -> bool:
         """Take the next lines, as many as go at once."""
         with self._queue:
+            self._telling = 0
             if self.dropped > self._noticed and self._size < MOST_WAITING_AT_LEISURE // 2:
-                missing, self._noticed = self.dropped - self._noticed, self.dropped
-                self._piece = self._notice(missing)
+                self._telling, self._noticed = self.dropped - self._noticed, self.dropped
+                self._piece = self._notice(self._telling)
             room = PIECE - len(self._piece)
             taken: list[bytes] = []
             while self._lines and (len(self._lines[0]) <= room or not (taken or self._piece)):
@@ -100,11 +102,13 @@ class LogStream:
         return bool(self._piece)
 
     def _lose(self) -> None:
+        """Drop what waits; should there be a way again, a notice says so."""
         with self._queue:
-            self.dropped += len(self._lines) + self._piece.count(b"\n")
-            self._noticed = self.dropped
+            lines = self._piece.count(b"\n") - bool(self._telling)
+            self.dropped += len(self._lines) + lines
+            self._noticed -= self._telling
             self._lines.clear()
-            self._size, self._piece = 0, b""
+            self._size, self._piece, self._telling = 0, b"", 0
 
     def _wake(self) -> None:
         self._asked = True

@@ -116,6 +116,20 @@ def test_a_reader_that_has_gone_is_no_trouble(pipe: tuple[int, int]) -> None:
     assert stream.dropped == 3
 
 
+def test_what_a_full_disk_has_no_room_for_is_told_of_later(pipe: tuple[int, int]) -> None:
+    number = os.open("/dev/full", os.O_WRONLY)
+    try:
+        stream = LogStream(number, notice)
+        for _ in range(3):
+            stream.write(b"a line\n", urgent=True)
+        os.dup2(pipe[1], number)
+        stream.write(b"another\n", urgent=True)
+        assert read_all(pipe[0], stream) == [b"3 missing\n", b"another\n"]
+        assert stream.dropped == 3
+    finally:
+        os.close(number)
+
+
 def test_the_end_waits_no_longer_than_it_may(
     pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
