@@ -1,5 +1,6 @@
 """Where the log goes: never waited for. Who reads it may be slow, and sell nothing for that."""
 
+import fcntl
 import os
 import select
 import threading
@@ -66,6 +67,8 @@ class LogStream:
         if not self._pen.acquire(blocking=False):
             return False  # somebody is at it
         try:
+            if not self._begin():
+                return False
             while self._piece or self._take():
                 if not self._poll.poll(0):
                     return False
@@ -76,7 +79,22 @@ class LogStream:
         except OSError:  # nobody reads it, or there is no room on the disk
             self._lose()
         finally:
+            if not self._piece:
+                self._lock(fcntl.LOCK_UN)
             self._pen.release()
+        return True
+
+    def _begin(self) -> bool:
+        """Keep other processes from writing into the middle of a long line; False if one is in."""
+        return bool(self._piece) or self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _lock(self, how: int) -> bool:
+        try:
+            fcntl.lockf(self._number, how)
+        except (BlockingIOError, PermissionError):
+            return False
+        except OSError:
+            pass  # there are no locks for such a file: go on without
         return True
 
     def close(self) -> None:

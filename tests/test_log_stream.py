@@ -2,9 +2,12 @@
 
 import fcntl
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -106,6 +109,35 @@ def test_a_line_is_whole_however_long_it_is(pipe: tuple[int, int]) -> None:
     stream.write(b"y" * 50_000 + b"\n", urgent=True)
     stream.write(b"next\n", urgent=True)
     assert read_all(pipe[0], stream) == [b"y" * 50_000 + b"\n", b"next\n"]
+
+
+WRITER = """
+import sys, time
+from telemetry.log_stream import LogStream
+stream = LogStream(int(sys.argv[1]), lambda count: b"missing")
+for _ in range(100):
+    stream.write(sys.argv[2].encode() * 12_000 + b"\\n", urgent=True)
+sys.stdout.write("waiting\\n")
+sys.stdout.flush()
+while not stream.flush():
+    time.sleep(0.001)
+"""
+
+
+def test_lines_of_several_processes_are_whole_however_long_they_are(pipe: tuple[int, int]) -> None:
+    command = [sys.executable, "-c", WRITER, str(pipe[1])]
+    start = partial(subprocess.Popen, pass_fds=[pipe[1]], stdout=subprocess.PIPE)
+    with (
+        start([*command, "a"]) as first,
+        start([*command, "b"]) as second,
+        open(pipe[0], "rb", closefd=False) as file,
+    ):
+        os.close(pipe[1])
+        for writer in (first, second):
+            assert writer.stdout
+            writer.stdout.readline()
+        lines = sorted(file)
+    assert lines == [b"a" * 12_000 + b"\n"] * 100 + [b"b" * 12_000 + b"\n"] * 100
 
 
 def test_a_reader_that_has_gone_is_no_trouble(pipe: tuple[int, int]) -> None:
