@@ -77,7 +77,7 @@ smoke:
 
 # What the changelog says of TAG=v1.2.3, if it, the version and the changelog agree.
 release-notes:
-	@$(PYTHON) -m docs.changelog $(TAG)
+	@$(PYTHON) -m docs.changelog "$$TAG"
 
 clean:
 	@test ! -e $(VENV) -o -e $(VENV)/pyvenv.cfg || { echo "$(VENV) is no venv of ours" >&2; exit 1; }

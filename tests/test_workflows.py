@@ -157,3 +157,10 @@ def test_release_notes_are_for_a_tag_that_agrees() -> None:
     done = run("make", "--silent", "release-notes", "TAG=v0.0.0", f"PYTHON={sys.executable}")
     assert done.returncode != 0
     assert "The tag is v0.0.0" in done.stderr
+
+
+def test_name_of_a_tag_is_no_command() -> None:
+    """Git lets tags have names in which a shell would find one."""
+    done = run("make", "--silent", "release-notes", "TAG=v0;pwd", f"PYTHON={sys.executable}")
+    assert done.stdout == ""
+    assert "The tag is v0;pwd" in done.stderr
