@@ -41,7 +41,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With --postgres, leave out what no database could change."""
     if config.getoption("--postgres"):
-        items[:] = [item for item in items if "postgres" in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if _meets(item)]
+
+
+def _meets(item: pytest.Item) -> bool:
+    """Whether a test could tell one PostgreSQL from another."""
+    return "postgres" in getattr(item, "fixturenames", ()) and not item.get_closest_marker(
+        "any_postgres"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -31,6 +31,8 @@ from tests.tokens import AUDIENCE, ISSUER, SECRET, bearer, claims, jwk, rsa_key,
 from transport import graphql_app
 from transport.sender import Sender
 
+pytestmark = pytest.mark.any_postgres
+
 CREATE = (
     'mutation { createShow(input: {name: "A", startTime: "2030-01-01T20:00:00Z", totalSeats: 50}) '
     "{ ... on Show { id } } }"

@@ -23,7 +23,7 @@ from tests.daemons import needs, rewritten
 from tests.fleet import Fleet, fleet, service
 from tests.pooler import COMPOSE
 
-pytestmark = needs("pgbouncer", "nginx")
+pytestmark = [needs("pgbouncer", "nginx"), pytest.mark.any_postgres]
 
 WATCH = "subscription ($id: ID!) { seatMap(showId: $id) { version seats { number status } } }"
 CONNECTIONS = limits.POOL_SIZE + limits.LINES

@@ -8,6 +8,8 @@ from db.embedded.server import PostgresServer
 from faults.check import RULES
 from faults.controls import ALL, Tried, run_controls, table
 
+pytestmark = pytest.mark.any_postgres
+
 
 @pytest.fixture(scope="module")
 def tried(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> list[Tried]:

@@ -15,6 +15,8 @@ from telemetry.families import families
 from tests.scraping import Scrape, scrape
 from tests.serving import PROJECT, Served
 
+pytestmark = pytest.mark.any_postgres
+
 GUIDE = (PROJECT / "docs" / "flags.md").read_text("utf-8")
 COMMANDS, BEGIN, END = re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.M | re.S)
 SET, ASK, CHANGES = re.findall(r"^```graphql\n(.*?)^```$", GUIDE, re.M | re.S)

@@ -22,6 +22,8 @@ from tests.command_line import CommandLine
 from tests.serving import PROJECT, Served, serve
 from tests.tokens import SECRET, token
 
+pytestmark = pytest.mark.any_postgres
+
 # Hurried people: a visit takes half a second.
 HURRIED = ("--people", "20", "--seconds", "1.2", "--pace", "0.04", "--hold", "5")
 SMALL = ("--new-shows", "2", "--seats", "40")

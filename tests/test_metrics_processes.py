@@ -17,6 +17,8 @@ from tests.scraping import PATIENCE, becomes, scrape
 from tests.serving import Served, serve
 from tests.test_restarts import workers
 
+pytestmark = pytest.mark.any_postgres
+
 ASK = "query Here { shows { edges { cursor } } }"
 ENDED = "boxoffice_graphql_operations_total"
 PROCESSES = "boxoffice_processes"

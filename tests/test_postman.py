@@ -16,6 +16,8 @@ from tests.npm import install
 from tests.serving import PROJECT, serve
 from tests.tokens import SECRET, token
 
+pytestmark = pytest.mark.any_postgres
+
 NEWMAN = Path(__file__).parent / "newman"
 COLLECTION = PROJECT / "docs" / "postman" / "boxoffice.postman_collection.json"
 ENVIRONMENT = PROJECT / "docs" / "postman" / "boxoffice.postman_environment.json"

@@ -25,6 +25,8 @@ from tests.collector import collecting
 from tests.serving import PROJECT, Served, serve
 from tests.tokens import SECRET, bearer
 
+pytestmark = pytest.mark.any_postgres
+
 PATIENCE = 5.0
 MADE = re.compile(r"[0-9a-f]{16}")
 

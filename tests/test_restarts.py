@@ -20,6 +20,8 @@ from websockets.typing import Subprotocol
 from tests.crowd import Booker, run, until
 from tests.serving import Served, serve
 
+pytestmark = pytest.mark.any_postgres
+
 CREATE = "mutation ($input: CreateShowInput!) { createShow(input: $input) { ... on Show { id } } }"
 MAP = "query ($id: ID!) { show(id: $id) { seatMap { version encoded } } }"
 WATCH = """

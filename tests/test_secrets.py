@@ -24,6 +24,8 @@ from tests.conftest import NOT_DURABLE, bin_dir_of
 from tests.serving import PROJECT, Served, serve
 from tests.tokens import bearer, token
 
+pytestmark = pytest.mark.any_postgres
+
 AUTH_SECRET = "the-leak-test's secret, thirty-two bytes and more"
 PASSWORD = "a-pass/word%of it's own"
 REDIS_PASSWORD = "redis-has-one-too"

@@ -24,6 +24,8 @@ from transport.graphql_app import GraphQLApp
 from transport.plain_post import PlainPost
 from transport.sender import Sender
 
+pytestmark = pytest.mark.any_postgres
+
 CREATE = "mutation ($input: CreateShowInput!) { createShow(input: $input) { ... on Show { id } } }"
 WATCH = "subscription ($id: ID!) { seatMap(showId: $id) { version } }"
 SEATS = 100_000

@@ -17,6 +17,8 @@ from tests.test_http_protocol import ANSWER, CREATE, answers_in, wait_for_a_lock
 from tests.test_http_protocol import request as plain
 from tests.test_sizes import connected, read_answer, read_to_end
 
+pytestmark = pytest.mark.any_postgres
+
 START = b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 DRIP = 0.02
 # Beyond a bound, for what a machine may be busy with meanwhile.

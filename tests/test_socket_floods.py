@@ -14,6 +14,8 @@ from tests.test_http_protocol import CREATE
 from tests.wire_attacks import CONTINUED, HANDSHAKE, PING, SOCKET_ATTACKS, TEXT, SocketAttack, frame
 from transport.patient_socket import MESSAGES_PER_SECOND
 
+pytestmark = pytest.mark.any_postgres
+
 PATIENCE = 5.0
 DRIP = 0.02
 HELLO = frame(TEXT, b'{"type":"connection_init"}')

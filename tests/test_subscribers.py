@@ -11,10 +11,13 @@ from statistics import median
 from typing import Any
 
 import httpx
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.serving import Served
+
+pytestmark = pytest.mark.any_postgres
 
 CREATE = "mutation ($input: CreateShowInput!) { createShow(input: $input) { ... on Show { id } } }"
 BOOK = "mutation ($input: BookSeatsInput!) { bookSeats(input: $input) { ... on Booking { id } } }"

@@ -21,6 +21,8 @@ from tests.collector import Collector, Kept, collecting
 from tests.crowd import run
 from tests.serving import PROJECT, Served, serve
 
+pytestmark = pytest.mark.any_postgres
+
 CREATE = (
     'mutation Create { createShow(input: {name: "Secretly named", startTime: '
     '"2030-01-01T20:00:00Z", totalSeats: 20}) { ... on Show { id } } }'

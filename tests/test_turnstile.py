@@ -26,6 +26,8 @@ from transport.graphql_app import GraphQLApp
 from transport.http_protocol import HttpProtocol
 from transport.sender import Sender
 
+pytestmark = pytest.mark.any_postgres
+
 ADA, BOB = (Caller(Role.CUSTOMER, f"user:{name}", name, name) for name in ("ada", "bob"))
 MOST = 3
 WAIT, LISTEN = "{ wait }", "subscription { listen }"
