@@ -16,6 +16,9 @@ MOST_WAITING = 2 << 20
 MOST_WAITING_AT_LEISURE = MOST_WAITING * 3 // 4
 # So much at once no pipe waits with, once it is ready, and nobody writes into the middle of it.
 PIECE = select.PIPE_BUF
+# The log's own thread may wait, and writes more at once: back from each piece it waits for a busy
+# interpreter, up to 5 ms, and in a second without a pause it lost a fifth of the lines by that.
+LARGEST_PIECE = 1 << 16
 # Lines are gathered for so long: to wake a thread for each would cost more than the line.
 GATHERING = timedelta(milliseconds=50)
 # Who stops reading gets so long at the end.
@@ -62,17 +65,21 @@ class LogStream:
         if not (urgent and self.flush()) and not self._asked:
             self._wake()
 
-    def flush(self) -> bool:
-        """Write what can be written without waiting; returns whether that was all."""
+    def flush(self, most: int = PIECE) -> bool:
+        """Write what can be written without waiting; returns whether that was all.
+
+        Args:
+            most: how many bytes at once. More than PIECE may be waited for.
+        """
         if not self._pen.acquire(blocking=False):
             return False  # somebody is at it
         try:
             if not self._begin():
                 return False
-            while self._piece or self._take():
+            while self._piece or self._take(most):
                 if not self._poll.poll(0):
                     return False
-                written = os.write(self._number, self._piece[:PIECE])
+                written = os.write(self._number, self._piece[:most])
                 self._piece = self._piece[written:]
         except BlockingIOError:
             return False
@@ -103,14 +110,14 @@ class LogStream:
         while not self.flush() and time.monotonic() < deadline:
             time.sleep(POLL)
 
-    def _take(self) -> bool:
+    def _take(self, most: int) -> bool:
         """Take the next lines, as many as go at once."""
         with self._queue:
             self._telling = 0
             if self.dropped > self._noticed and self._size < MOST_WAITING_AT_LEISURE // 2:
                 self._telling, self._noticed = self.dropped - self._noticed, self.dropped
                 self._piece = self._notice(self._telling)
-            room = PIECE - len(self._piece)
+            room = most - len(self._piece)
             taken: list[bytes] = []
             while self._lines and (len(self._lines[0]) <= room or not (taken or self._piece)):
                 taken.append(self._lines.popleft())
@@ -140,5 +147,5 @@ class LogStream:
             self._calls.get()
             time.sleep(GATHERING.total_seconds())
             self._asked = False
-            if not self.flush() and not self._asked:
+            if not self.flush(LARGEST_PIECE) and not self._asked:
                 self._wake()

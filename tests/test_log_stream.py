@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +93,18 @@ def test_nobody_waits_for_who_does_not_read(pipe: tuple[int, int]) -> None:
     missing = [int(line.split()[0]) for line in lines if line.endswith(b"missing\n")]
     assert sum(missing) == stream.dropped
     assert len(heard) + stream.dropped + (b"the last\n" in lines) == count + 1
+
+
+def test_a_busy_process_writes_what_it_has_to_say(tmp_path: Path) -> None:
+    """A second of 60,000 lines and no pause, in which the log's thread hardly has a turn."""
+    with (tmp_path / "log").open("wb") as log:
+        stream = LogStream(log.fileno(), notice)
+        for number in range(60_000):
+            stream.write(LINE % number, urgent=False)
+            sum(range(800))
+        stream.close()
+    assert stream.dropped == 0
+    assert (tmp_path / "log").read_bytes() == b"".join(LINE % number for number in range(60_000))
 
 
 def test_warnings_have_room_when_others_have_none_left(pipe: tuple[int, int]) -> None:
