@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import socket
-import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
@@ -12,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 import strawberry
-import uvicorn
 from starlette.types import Receive, Scope, Send
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
@@ -21,10 +18,10 @@ from execution.schema import Schema
 from schema.errors import BadRequest, Forbidden
 from telemetry import operations
 from telemetry.operations import LONGEST_NAME, MAX_NAMES, OTHER, Names, Running
+from tests.transport.stage import serving
 from transport.graphql_app import GraphQLApp
 from transport.http_protocol import HttpProtocol
 from transport.sender import Sender
-from transport.socket_protocol import SocketProtocol
 
 Told = list[tuple[str, str, str]]
 """Name, type and outcome of each operation that has ended."""
@@ -90,24 +87,8 @@ class App:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(
-            App(),
-            http=HttpProtocol,
-            ws=SocketProtocol,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"127.0.0.1:{listener.getsockname()[1]}/graphql"
-        server.should_exit = True
-        thread.join()
+    with serving(App(), http=HttpProtocol, access_log=False) as address:
+        yield address
 
 
 @pytest.fixture
